@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/io.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+int io_write_all(int fd, const void *buf, size_t n)
+{
+	const char *p = buf;
+
+	while (n > 0) {
+		ssize_t w = write(fd, p, n);
+		if (w < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		p += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+int io_read_all(int fd, size_t max, struct arena *a, char **out, size_t *out_len)
+{
+	size_t cap = 4096, n = 0;
+	char *buf = arena_alloc(a, cap + 1);
+
+	for (;;) {
+		if (n == cap) {
+			char *grown = arena_alloc(a, cap * 4 + 1);
+			memcpy(grown, buf, n);
+			buf = grown;
+			cap *= 4;
+		}
+		ssize_t r = read(fd, buf + n, cap - n);
+		if (r < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		if (r == 0)
+			break;
+		n += (size_t)r;
+		if (n > max)
+			return -EFBIG;
+	}
+	buf[n] = '\0';
+	*out = buf;
+	if (out_len != NULL)
+		*out_len = n;
+	return 0;
+}
+
+int io_read_file(int at, const char *name, size_t max, struct arena *a, char **out, size_t *out_len)
+{
+	autoclose int fd = openat(at, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	return io_read_all(fd, max, a, out, out_len);
+}
+
+int io_write_file(int at, const char *name, const char *s)
+{
+	autoclose int fd = openat(at, name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return -errno;
+	size_t n = strlen(s);
+	for (;;) {
+		ssize_t w = write(fd, s, n);
+		if (w == (ssize_t)n)
+			return 0;
+		if (w >= 0)
+			return -EIO;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
+
+int io_replace(int at, const char *name, const void *buf, size_t n, mode_t mode, enum io_sync sync)
+{
+	char temp[300];
+	int len = snprintf(temp, sizeof(temp), ".%s.%d", name, (int)getpid());
+
+	if (len < 0 || (size_t)len >= sizeof(temp))
+		return -ENAMETOOLONG;
+	autoclose int fd = openat(at, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd < 0 && errno == EEXIST) {
+		/* left by a process of the same pid that was killed here */
+		(void)unlinkat(at, temp, 0);
+		fd = openat(at, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+	}
+	if (fd < 0)
+		return -errno;
+	int r = io_write_all(fd, buf, n);
+	if (r == 0 && sync == IO_SYNC && fsync(fd) < 0)
+		r = -errno;
+	if (r == 0 && renameat(at, temp, at, name) < 0)
+		r = -errno;
+	if (r < 0)
+		(void)unlinkat(at, temp, 0);
+	return r;
+}

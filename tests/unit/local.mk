@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# One criterion program a module: tests/unit/<module>_test.c. A static executable can't load criterion,
+# so the tests are linked dynamically against the same objects.
+UNIT_TESTS = tests/unit/num_test
+
+if HAVE_CRITERION
+check_PROGRAMS += $(UNIT_TESTS)
+TESTS = $(UNIT_TESTS)
+endif
+TEST_LIBS = $(LIBGREFFON) $(CRITERION_LIBS)
+TEST_CC = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+TEST_LINK = -pie
+
+tests_unit_num_test_SOURCES = tests/unit/num_test.c
+tests_unit_num_test_CFLAGS = $(TEST_CC)
+tests_unit_num_test_LDFLAGS = $(TEST_LINK)
+tests_unit_num_test_LDADD = $(TEST_LIBS)
