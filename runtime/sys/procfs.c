@@ -5,6 +5,7 @@
 #include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "base/io.h"
@@ -17,29 +18,15 @@ static bool procfs_is(int fd)
 	return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
 
-/* Only pid directories are needed by most callers, but sysctls need the rest: no subset=pid here. */
-static int procfs_new_instance(void)
-{
-	autoclose int fs = sys_fsopen("proc");
-
-	if (fs < 0)
-		return fs;
-	int r = sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
-	if (r < 0)
-		return r;
-	return sys_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-}
-
+/* The root of a procfs has the fixed inode 1 (PROC_ROOT_INO); a directory of it bound elsewhere has not. */
 int procfs_open(struct procfs *p, struct err *e)
 {
-	p->fd = procfs_new_instance();
-	if (p->fd < 0)
-		p->fd = sys_open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (p->fd < 0)
-		p->fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	p->fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (p->fd < 0)
 		return err_sys(e, errno, "/proc: can't be opened");
-	if (!procfs_is(p->fd)) {
+	if (!procfs_is(p->fd) || fstat(p->fd, &st) < 0 || st.st_ino != 1) {
 		procfs_done(p);
 		return err_set(e, EINVAL, "/proc: is not a proc file system; mount one there");
 	}

@@ -10,9 +10,10 @@
  * could hold files, links or other procfs files under the names we want (CVE-2019-16884, CVE-2019-19921,
  * CVE-2023-27561, CVE-2025-52881).
  *
- * The handle is a detached mount of a new procfs instance (fsopen, Linux 5.2) of the calling process's
- * pid namespace; where that is refused (rootless with a masked /proc) a detached clone of /proc, else
- * /proc itself, verified with fstatfs. "self" in it means the caller as its pid namespace sees it.
+ * The handle is an O_PATH descriptor of the root of the runtime's own /proc, opened before any container
+ * file system exists and inherited by init; lookups below it never cross a mount (RESOLVE_NO_XDEV), so what
+ * somebody mounted over its files is not seen. "self" is the caller as the runtime's pid namespace sees it;
+ * entries of namespaces (sys/net, sys/kernel/shmmax) are those of the caller's own namespaces.
  */
 struct procfs {
 	int fd; /* owned */
