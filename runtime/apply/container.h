@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "host/host.h"
 #include "plan/plan.h"
-#include "state/store.h"
+#include "state/status.h"
 
 /* What create, run and start share; the scripts of the parent are in parent.c, of init in init.c. */
 struct container_options {
@@ -25,3 +26,7 @@ int container_start(const struct store *s, const char *id, struct err *e);
 /* Deletes: stopped or created; with force whatever its state, and a missing one is success. Poststop hooks. */
 enum container_delete { CONTAINER_DELETE, CONTAINER_DELETE_FORCE };
 int container_delete(const struct store *s, const char *id, enum container_delete how, struct err *e);
+
+/* A plan that holds nothing but what hooks need, from the saved config and the record. */
+int container_hooks(struct plan *p, const struct store_entry *en, const struct record *rec, struct arena *a,
+		    struct err *e);

@@ -23,6 +23,10 @@ int creds_verify(const struct plan *p, const struct procfs *pf, struct err *e);
 /* rlimits of pid (0: the caller). World: the runtime, for init, while it has its privileges. */
 int process_rlimits(const struct plan *p, pid_t pid, struct err *e);
 
+/* process.oomScoreAdj of pid (0: the caller) through pf; nothing when it is not given. Lowering it needs
+ * CAP_SYS_RESOURCE: a refusal is a warning when the runtime is not the node's root, else an error. */
+int process_oom_score(const struct plan *p, const struct procfs *pf, pid_t pid, struct err *e);
+
 /* Scheduler, io priority, personality, memory policy of the caller. World: init, after the cgroup. */
 int process_sched(const struct plan *p, struct err *e);
 

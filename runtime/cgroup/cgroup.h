@@ -23,7 +23,11 @@ struct cgroup {
 	struct arena *arena;
 };
 
-/* Makes the directories (parents too), enables v2 controllers downwards, writes all settings that may come
+/* The directories that cgroup_create() will make, without making or opening any: for the record. */
+int cgroup_plan_dirs(const struct plan_cgroup *pc, const struct host *h, struct arena *a, struct cgroup *out,
+		     struct err *e);
+
+/* out: as cgroup_plan_dirs() left it. Makes the directories (parents too), enables v2 controllers downwards, writes all settings that may come
  * before the process, loads the device program or rules. e names linux.resources.*; what was made is
  * removed again on failure. World: the runtime, before the clone. */
 int cgroup_create(const struct plan_cgroup *pc, const struct host *h, struct arena *a, struct cgroup *out,
@@ -31,6 +35,9 @@ int cgroup_create(const struct plan_cgroup *pc, const struct host *h, struct are
 
 /* v2 directory for CLONE_INTO_CGROUP (5.7), FD_NONE when there is none. */
 int cgroup_into_fd(const struct cgroup *c);
+
+/* False when a process born in cgroup_into_fd() has nothing left to enter. */
+bool cgroup_needs_entering(const struct cgroup *c);
 
 /* World: init or exec's process, single-threaded, right after the clone. Writes "0" to its own v1 "tasks"
  * files: moving oneself does not wait for an RCU grace period, which moving another pid does (10 to 15 ms

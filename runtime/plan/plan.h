@@ -53,6 +53,7 @@ struct plan_ns {
 	struct plan_idmap uid, gid; /* of a new user namespace */
 	bool deny_setgroups;	    /* unprivileged single mapping: "deny" before gid_map (CVE-2014-8989) */
 	bool use_newidmap;	    /* through newuidmap/newgidmap */
+	bool bridge; /* a process of its own joins the namespaces and gives birth to init, see apply/clone.h */
 	const char *hostname, *domainname;
 	struct opt_i64 boottime_s, boottime_ns, monotonic_s, monotonic_ns; /* time offsets */
 };
@@ -329,6 +330,9 @@ int plan_device_build(struct plan *p, const struct plan_input *in, struct err *e
 int plan_seccomp_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_hook_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_sysctl_build(struct plan *p, const struct plan_input *in, struct err *e);
+
+/* The outside (parent's) id of an inside one; the id itself without entries, (uint32_t)-1 when not mapped. */
+uint32_t idmap_outside(const struct plan_idmap *map, uint32_t inside);
 
 /* Runs the builders in that order. */
 int plan_build(struct plan *p, struct arena *a, const struct plan_input *in, struct err *e);
