@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "cgroup/cgroup.h"
 #include "host/host.h"
 #include "plan/plan.h"
 #include "state/status.h"
@@ -26,6 +27,22 @@ int container_start(const struct store *s, const char *id, struct err *e);
 /* Deletes: stopped or created; with force whatever its state, and a missing one is success. Poststop hooks. */
 enum container_delete { CONTAINER_DELETE, CONTAINER_DELETE_FORCE };
 int container_delete(const struct store *s, const char *id, enum container_delete how, struct err *e);
+
+struct container_exec_options {
+	const char *console_socket, *pid_file, *pidfd_socket;
+	const char *cgroup; /* --cgroup: relative, below the container's own; NULL: there */
+	bool detach, ignore_paused;
+	int types; /* of plan_exec_build() */
+	int cache; /* of compiled filters */
+};
+
+/* Adds a process to a running (or created) container: the plan of plan_exec_build(). Its exit status in the
+ * foreground, 0 detached, or -errno. */
+int container_exec(const struct store_entry *en, const struct record *rec, const struct plan *p,
+		   const struct host *h, const struct container_exec_options *o, struct err *e);
+
+/* The record's cgroup directories, none open. */
+void container_cgroup(struct cgroup *out, const struct record *rec, struct arena *a);
 
 /* A plan that holds nothing but what hooks need, from the saved config and the record. */
 int container_hooks(struct plan *p, const struct store_entry *en, const struct record *rec, struct arena *a,

@@ -61,7 +61,7 @@ static int delete_kill(const struct record *rec, const struct cgroup *cg, struct
 	return 0;
 }
 
-static void delete_cgroup_of(struct cgroup *cg, const struct record *rec, struct arena *a)
+void container_cgroup(struct cgroup *cg, const struct record *rec, struct arena *a)
 {
 	cg->arena = a;
 	cg->manager = rec->manager;
@@ -110,7 +110,7 @@ int container_delete(const struct store *s, const char *id, enum container_delet
 			       status_name(st));
 	struct plan p = {0};
 	bool hooks = !rec->poststop_run && container_hooks(&p, &en, rec, &a, &why) == 0;
-	delete_cgroup_of(&cg, rec, &a);
+	container_cgroup(&cg, rec, &a);
 	r = cgroup_reopen(&cg, CGROUP_OPEN_DIRS, e);
 	if (r == 0)
 		r = delete_kill(rec, &cg, e);
