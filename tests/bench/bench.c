@@ -47,8 +47,8 @@ struct runtime {
 	const char *name, *path;
 	bool is_floor;
 	bool failed[OPS];
-	bool live;   /* the container of exec and state was made */
-	pid_t init;  /* its init, ours to reap: this program is a subreaper */
+	bool live;  /* the container of exec and state was made */
+	pid_t init; /* its init, ours to reap: this program is a subreaper */
 	struct samples of[OPS];
 };
 
@@ -126,7 +126,8 @@ static void failure_print(const struct bench *b, const struct command *c, int st
 	(void)fprintf(stderr, "bench: '%s", c->argv[0]);
 	for (size_t i = 1; i < c->n; i++)
 		(void)fprintf(stderr, " %s", c->argv[i]);
-	(void)fprintf(stderr, "' %s %d: %s\n", WIFSIGNALED(status) ? "died of signal" : "exited with",
+	(void)fprintf(stderr, "' %s %d: %s\n",
+		      WIFSIGNALED(status) ? "died of signal" : "exited with",
 		      WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
 		      line ? line + 1 : text);
 }
@@ -162,8 +163,8 @@ static int command_run(struct bench *b, struct command *c, double *out_ms, long 
 		failure_print(b, c, status);
 		return -1;
 	}
-	*out_ms = (double)(to.tv_sec - from.tv_sec) * 1e3 +
-		  (double)(to.tv_nsec - from.tv_nsec) / 1e6;
+	*out_ms =
+		(double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6;
 	*out_rss = usage.ru_maxrss;
 	return 0;
 }
@@ -462,8 +463,8 @@ static void table_print(const struct bench *b)
 		(void)printf("one each %u ms; ms)\n", b->gap_ms);
 	else
 		(void)printf("back to back; ms)\n");
-	(void)printf("  %-7s %-12s %8s %8s %8s %9s %9s %9s\n", "op", "runtime", "median", "p10", "p90",
-		     over, "/ floor", "peak KiB");
+	(void)printf("  %-7s %-12s %8s %8s %8s %9s %9s %9s\n", "op", "runtime", "median", "p10",
+		     "p90", over, "/ floor", "peak KiB");
 	for (enum op op = OP_RUN; op < OPS; op++)
 		for (size_t i = 0; i < b->n_runtimes; i++) {
 			const struct runtime *rt = &b->runtimes[i];
@@ -491,8 +492,8 @@ static void json_print(const struct bench *b)
 
 	if (!f)
 		die(b->json);
-	(void)fprintf(f, "{\"title\":\"%s\",\"gap_ms\":%u,\"rounds\":%u,\"ops\":{", b->title, b->gap_ms,
-		      b->rounds);
+	(void)fprintf(f, "{\"title\":\"%s\",\"gap_ms\":%u,\"rounds\":%u,\"ops\":{", b->title,
+		      b->gap_ms, b->rounds);
 	for (enum op op = OP_RUN; op < OPS; op++) {
 		const char *comma = "";
 
@@ -504,11 +505,12 @@ static void json_print(const struct bench *b)
 
 			if (!samples_good(rt, op))
 				continue;
-			(void)fprintf(f,
-				      "%s\"%s\":{\"median_ms\":%.4f,\"p10_ms\":%.4f,\"p90_ms\":%.4f,"
-				      "\"n\":%u,\"peak_rss_kib\":%ld}",
-				      comma, rt->name, samples_at(s, 50), samples_at(s, 10),
-				      samples_at(s, 90), s->n, s->max_rss_kib);
+			(void)fprintf(
+				f,
+				"%s\"%s\":{\"median_ms\":%.4f,\"p10_ms\":%.4f,\"p90_ms\":%.4f,"
+				"\"n\":%u,\"peak_rss_kib\":%ld}",
+				comma, rt->name, samples_at(s, 50), samples_at(s, 10),
+				samples_at(s, 90), s->n, s->max_rss_kib);
 			comma = ",";
 		}
 		(void)fputs("}", f);
@@ -522,12 +524,13 @@ static void json_print(const struct bench *b)
 
 static _Noreturn void usage(void)
 {
-	(void)fputs("usage: bench --bundles DIR --rootfs DIR --state DIR [--id PREFIX] [--rounds N]\n"
-		    "             [--warmup N] [--gap MS] [--ops run,lifecycle,exec,state]\n"
-		    "             [--title WORD] [--ref NAME] [--json FILE] NAME=PATH...\n"
-		    "DIR of --bundles holds run/ and, for exec and state, live-NAME/\n"
-		    "a NAME of 'floor' is called as PATH ROOTFS CGROUP PROGRAM\n",
-		    stderr);
+	(void)fputs(
+		"usage: bench --bundles DIR --rootfs DIR --state DIR [--id PREFIX] [--rounds N]\n"
+		"             [--warmup N] [--gap MS] [--ops run,lifecycle,exec,state]\n"
+		"             [--title WORD] [--ref NAME] [--json FILE] NAME=PATH...\n"
+		"DIR of --bundles holds run/ and, for exec and state, live-NAME/\n"
+		"a NAME of 'floor' is called as PATH ROOTFS CGROUP PROGRAM\n",
+		stderr);
 	exit(2);
 }
 
@@ -548,7 +551,7 @@ static void ops_parse(struct bench *b, const char *text)
 		const char *word;
 		enum op op;
 	} words[] = {
-	    {"run", OP_RUN}, {"lifecycle", OP_CREATE}, {"exec", OP_EXEC}, {"state", OP_STATE}};
+		{"run", OP_RUN}, {"lifecycle", OP_CREATE}, {"exec", OP_EXEC}, {"state", OP_STATE}};
 
 	memset(b->wanted, 0, sizeof(b->wanted));
 	while (*text) {
@@ -579,8 +582,7 @@ static void runtime_add(struct bench *b, char *word)
 	if (!word_is_plain(word))
 		usage();
 	struct runtime *rt = &b->runtimes[b->n_runtimes++];
-	*rt = (struct runtime){
-	    .name = word, .path = path, .is_floor = strcmp(word, "floor") == 0};
+	*rt = (struct runtime){.name = word, .path = path, .is_floor = strcmp(word, "floor") == 0};
 	for (enum op op = OP_RUN; op < OPS; op++) {
 		rt->of[op].ms = calloc(b->rounds ? b->rounds : 1, sizeof(float));
 		if (!rt->of[op].ms)
@@ -591,13 +593,13 @@ static void runtime_add(struct bench *b, char *word)
 static void options_parse(struct bench *b, int argc, char **argv)
 {
 	static const struct option options[] = {
-	    {"bundles", 1, NULL, 'b'}, {"rootfs", 1, NULL, 'f'}, {"state", 1, NULL, 's'},
-	    {"id", 1, NULL, 'i'},      {"rounds", 1, NULL, 'n'}, {"warmup", 1, NULL, 'w'},
-	    {"gap", 1, NULL, 'g'},     {"ops", 1, NULL, 'o'},	 {"title", 1, NULL, 't'},
-	    {"json", 1, NULL, 'j'},    {"ref", 1, NULL, 'r'},	 {NULL, 0, NULL, 0}};
+		{"bundles", 1, NULL, 'b'}, {"rootfs", 1, NULL, 'f'}, {"state", 1, NULL, 's'},
+		{"id", 1, NULL, 'i'},	   {"rounds", 1, NULL, 'n'}, {"warmup", 1, NULL, 'w'},
+		{"gap", 1, NULL, 'g'},	   {"ops", 1, NULL, 'o'},    {"title", 1, NULL, 't'},
+		{"json", 1, NULL, 'j'},	   {"ref", 1, NULL, 'r'},    {NULL, 0, NULL, 0}};
 	const char **const texts[128] = {
-	    ['b'] = &b->bundles, ['f'] = &b->rootfs, ['s'] = &b->state, ['i'] = &b->id,
-	    ['t'] = &b->title,	 ['j'] = &b->json,   ['r'] = &b->ref};
+		['b'] = &b->bundles, ['f'] = &b->rootfs, ['s'] = &b->state, ['i'] = &b->id,
+		['t'] = &b->title,   ['j'] = &b->json,	 ['r'] = &b->ref};
 
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c == '?')
@@ -646,8 +648,9 @@ static void bench_prepare(struct bench *b)
 	    posix_spawn_file_actions_addopen(&b->files, 1, "/dev/null", O_WRONLY, 0) ||
 	    posix_spawn_file_actions_adddup2(&b->files, b->log, 2) ||
 	    posix_spawnattr_init(&b->attributes) ||
-	    posix_spawnattr_setflags(&b->attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-							 POSIX_SPAWN_SETSIGDEF) ||
+	    posix_spawnattr_setflags(&b->attributes, POSIX_SPAWN_SETPGROUP |
+							     POSIX_SPAWN_SETSIGMASK |
+							     POSIX_SPAWN_SETSIGDEF) ||
 	    posix_spawnattr_setpgroup(&b->attributes, 0) ||
 	    posix_spawnattr_setsigmask(&b->attributes, &none) ||
 	    posix_spawnattr_setsigdefault(&b->attributes, &defaults))
@@ -657,13 +660,14 @@ static void bench_prepare(struct bench *b)
 int main(int argc, char **argv)
 {
 	static struct bench b = {
-	    .id = "bench", .title = "bench", .rounds = 20, .warmup = 2, .seed = 2463534242u};
+		.id = "bench", .title = "bench", .rounds = 20, .warmup = 2, .seed = 2463534242u};
 	struct rusage self;
 
 	ops_parse(&b, "run,lifecycle,exec,state");
 	options_parse(&b, argc, argv);
 	bench_prepare(&b);
 	bench_measure(&b);
+	(void)getrusage(RUSAGE_SELF, &self);
 	if (stop_signal)
 		return 128 + stop_signal;
 	for (size_t i = 0; i < b.n_runtimes; i++)
@@ -673,8 +677,8 @@ int main(int argc, char **argv)
 	table_print(&b);
 	if (b.json)
 		json_print(&b);
-	(void)getrusage(RUSAGE_SELF, &self);
-	(void)printf("  (this program's own peak, the least that could be measured: %ld KiB)\n\n",
+	(void)printf("  (this program's own peak while measuring, the least that could be "
+		     "measured: %ld KiB)\n\n",
 		     self.ru_maxrss);
 	return b.failures ? 1 : 0;
 }

@@ -54,7 +54,7 @@ struct groups {
 	struct group of[MAX_GROUPS];
 	size_t n;
 	int unified; /* directory on a cgroup2 mount, for CLONE_INTO_CGROUP; -EBADF: none */
-	int v2;      /* /sys/fs/cgroup itself is cgroup2 */
+	int v2;	     /* /sys/fs/cgroup itself is cgroup2 */
 };
 
 static struct groups groups = {.unified = -EBADF};
@@ -117,8 +117,8 @@ static void cpuset_fill(const struct group *g)
  * Devices"). v1 takes one rule a write. */
 static void devices_allow_v1(const struct group *g)
 {
-	static const char *const rules[] = {"c *:* m",   "b *:* m",   "c 1:3 rwm", "c 1:5 rwm",
-					    "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm",
+	static const char *const rules[] = {"c *:* m",	 "b *:* m",    "c 1:3 rwm", "c 1:5 rwm",
+					    "c 1:7 rwm", "c 1:8 rwm",  "c 1:9 rwm", "c 5:0 rwm",
 					    "c 5:2 rwm", "c 136:* rwm"};
 	char path[MAX_PATH + 64];
 
@@ -135,33 +135,51 @@ static void devices_allow_v1(const struct group *g)
  * minor}; the return value 1 allows. Loaded and attached, as a runtime must. */
 static void devices_allow_v2(int cgroup)
 {
-#define LOAD(reg, off_) {.code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = reg, .src_reg = 1, .off = (off_)}
-#define MOVE(reg, imm_) {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = reg, .imm = imm_}
-#define AND(reg, imm_) {.code = BPF_ALU | BPF_AND | BPF_K, .dst_reg = reg, .imm = imm_}
-#define SHIFT(reg, imm_) {.code = BPF_ALU | BPF_RSH | BPF_K, .dst_reg = reg, .imm = imm_}
-#define IF(op, reg, imm_, to) {.code = BPF_JMP | op | BPF_K, .dst_reg = reg, .off = to, .imm = imm_}
-#define RETURN {.code = BPF_JMP | BPF_EXIT}
+#define LOAD(reg, off_)                                                                            \
+	{                                                                                          \
+		.code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = reg, .src_reg = 1, .off = (off_)     \
+	}
+#define MOVE(reg, imm_)                                                                            \
+	{                                                                                          \
+		.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = reg, .imm = imm_                   \
+	}
+#define AND(reg, imm_)                                                                             \
+	{                                                                                          \
+		.code = BPF_ALU | BPF_AND | BPF_K, .dst_reg = reg, .imm = imm_                     \
+	}
+#define SHIFT(reg, imm_)                                                                           \
+	{                                                                                          \
+		.code = BPF_ALU | BPF_RSH | BPF_K, .dst_reg = reg, .imm = imm_                     \
+	}
+#define IF(op, reg, imm_, to)                                                                      \
+	{                                                                                          \
+		.code = BPF_JMP | op | BPF_K, .dst_reg = reg, .off = to, .imm = imm_               \
+	}
+#define RETURN                                                                                     \
+	{                                                                                          \
+		.code = BPF_JMP | BPF_EXIT                                                         \
+	}
 	struct bpf_insn code[] = {
-	    LOAD(2, 0),             /* access and type */
-	    LOAD(4, 4),             /* major */
-	    LOAD(5, 8),             /* minor */
-	    MOVE(0, 1),             /* allowed, unless the end is reached */
-	    {.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 3, .src_reg = 2},
-	    SHIFT(3, 16),
-	    IF(BPF_JEQ, 3, BPF_DEVCG_ACC_MKNOD, 12), /* mknod of any */
-	    AND(2, 0xffff),
-	    IF(BPF_JNE, 2, BPF_DEVCG_DEV_CHAR, 9),
-	    IF(BPF_JEQ, 4, 136, 9), /* pty slaves */
-	    IF(BPF_JEQ, 4, 5, 5),
-	    IF(BPF_JNE, 4, 1, 6),
-	    IF(BPF_JEQ, 5, 3, 6), /* null */
-	    IF(BPF_JLT, 5, 5, 4),
-	    IF(BPF_JEQ, 5, 6, 3),
-	    IF(BPF_JLE, 5, 9, 3), /* zero, full, random, urandom */
-	    IF(BPF_JEQ, 5, 0, 2), /* 5:0 tty; minor 0 of major 1 was sent off above */
-	    IF(BPF_JEQ, 5, 2, 1), /* 5:2 ptmx */
-	    MOVE(0, 0),
-	    RETURN,
+		LOAD(2, 0), /* access and type */
+		LOAD(4, 4), /* major */
+		LOAD(5, 8), /* minor */
+		MOVE(0, 1), /* allowed, unless the end is reached */
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 3, .src_reg = 2},
+		SHIFT(3, 16),
+		IF(BPF_JEQ, 3, BPF_DEVCG_ACC_MKNOD, 12), /* mknod of any */
+		AND(2, 0xffff),
+		IF(BPF_JNE, 2, BPF_DEVCG_DEV_CHAR, 9),
+		IF(BPF_JEQ, 4, 136, 9), /* pty slaves */
+		IF(BPF_JEQ, 4, 5, 5),
+		IF(BPF_JNE, 4, 1, 6),
+		IF(BPF_JEQ, 5, 3, 6), /* null */
+		IF(BPF_JLT, 5, 5, 4),
+		IF(BPF_JEQ, 5, 6, 3),
+		IF(BPF_JLE, 5, 9, 3), /* zero, full, random, urandom */
+		IF(BPF_JEQ, 5, 0, 2), /* 5:0 tty; minor 0 of major 1 was sent off above */
+		IF(BPF_JEQ, 5, 2, 1), /* 5:2 ptmx */
+		MOVE(0, 0),
+		RETURN,
 	};
 	union bpf_attr load = {.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
 			       .insn_cnt = sizeof(code) / sizeof(code[0]),
@@ -314,23 +332,23 @@ static int fs_mount(int root, const struct fs *fs)
 static void dev_make(int root)
 {
 	static const struct fs tmpfs = {
-	    "tmpfs",
-	    "dev",
-	    MOUNT_ATTR_NOSUID | MOUNT_ATTR_STRICTATIME,
-	    {{"mode", "755"}, {"size", "65536k"}},
+		"tmpfs",
+		"dev",
+		MOUNT_ATTR_NOSUID | MOUNT_ATTR_STRICTATIME,
+		{{"mode", "755"}, {"size", "65536k"}},
 	};
 	static const struct fs inside[] = {
-	    {"devpts",
-	     "dev/pts",
-	     MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
-	     {{"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}}},
-	    {"tmpfs", "dev/shm", NOSUID_NOEXEC_NODEV, {{"mode", "1777"}, {"size", "65536k"}}},
-	    {"mqueue", "dev/mqueue", NOSUID_NOEXEC_NODEV, {{NULL, NULL}}},
+		{"devpts",
+		 "dev/pts",
+		 MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+		 {{"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}}},
+		{"tmpfs", "dev/shm", NOSUID_NOEXEC_NODEV, {{"mode", "1777"}, {"size", "65536k"}}},
+		{"mqueue", "dev/mqueue", NOSUID_NOEXEC_NODEV, {{NULL, NULL}}},
 	};
 	static const struct {
 		const char *name;
 		unsigned major, minor;
-	} nodes[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+	} nodes[] = {{"null", 1, 3},   {"zero", 1, 5},	  {"full", 1, 7},
 		     {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
 	static const char *const links[][2] = {{"/proc/self/fd", "fd"},
 					       {"/proc/self/fd/0", "stdin"},
@@ -358,10 +376,12 @@ static void dev_make(int root)
  * read-only bind of the container's own cgroup. */
 static void cgroup_mount(int root)
 {
-	static const struct fs v2 = {
-	    "cgroup2", "sys/fs/cgroup", NOSUID_NOEXEC_NODEV | MOUNT_ATTR_RDONLY, {{NULL, NULL}}};
+	static const struct fs v2 = {"cgroup2",
+				     "sys/fs/cgroup",
+				     NOSUID_NOEXEC_NODEV | MOUNT_ATTR_RDONLY,
+				     {{NULL, NULL}}};
 	static const struct fs v1 = {
-	    "tmpfs", "sys/fs/cgroup", NOSUID_NOEXEC_NODEV, {{"mode", "755"}}};
+		"tmpfs", "sys/fs/cgroup", NOSUID_NOEXEC_NODEV, {{"mode", "755"}}};
 	struct mount_attr ro = {.attr_set = NOSUID_NOEXEC_NODEV | MOUNT_ATTR_RDONLY};
 	int top = fs_mount(root, groups.v2 ? &v2 : &v1);
 
@@ -384,9 +404,9 @@ static void cgroup_mount(int root)
  * depends on the kernel: a clone that found no target is kept for the next path. */
 static void paths_mask(int root)
 {
-	static const char *const files[] = {"proc/asound",     "proc/kcore",       "proc/keys",
-					    "proc/latency_stats", "proc/timer_list", "proc/timer_stats",
-					    "proc/sched_debug"};
+	static const char *const files[] = {
+		"proc/asound",	   "proc/kcore",       "proc/keys",	  "proc/latency_stats",
+		"proc/timer_list", "proc/timer_stats", "proc/sched_debug"};
 	static const char *const dirs[] = {"proc/acpi", "sys/firmware", "proc/scsi"};
 	static const struct fs empty = {"tmpfs", NULL, MOUNT_ATTR_RDONLY, {{NULL, NULL}}};
 	int null = -EBADF;
@@ -423,7 +443,8 @@ static void paths_make_readonly(int root)
 
 		if (tree < 0 && errno == ENOENT)
 			continue;
-		if (tree < 0 || sys_mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &ro) < 0 ||
+		if (tree < 0 ||
+		    sys_mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &ro) < 0 ||
 		    sys_move_mount(tree, root, paths[i]) < 0)
 			fail("make read-only", paths[i]);
 		(void)close(tree);
@@ -435,7 +456,7 @@ static void root_enter(const char *rootfs)
 {
 	static const struct fs proc = {"proc", "proc", 0, {{NULL, NULL}}};
 	static const struct fs sys = {
-	    "sysfs", "sys", NOSUID_NOEXEC_NODEV | MOUNT_ATTR_RDONLY, {{NULL, NULL}}};
+		"sysfs", "sys", NOSUID_NOEXEC_NODEV | MOUNT_ATTR_RDONLY, {{NULL, NULL}}};
 	struct mount_attr private = {.propagation = MS_PRIVATE};
 	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
 
@@ -465,7 +486,7 @@ static void root_enter(const char *rootfs)
 static _Noreturn void child(const char *rootfs, char **argv)
 {
 	static char *const env[] = {
-	    (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+		(char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 
 	(void)umask(0);
 	groups_enter();
@@ -491,8 +512,8 @@ int main(int argc, char **argv)
 
 	/* All namespaces in one go: each later unshare would copy a namespace set again. */
 	struct clone_args how = {
-	    .flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET,
-	    .exit_signal = SIGCHLD,
+		.flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET,
+		.exit_signal = SIGCHLD,
 	};
 	if (groups.unified >= 0) {
 		how.flags |= CLONE_INTO_CGROUP;
