@@ -14,6 +14,8 @@
  * peak, so this program must stay smaller than what it measures: it is linked statically and
  * prints its own peak, below which no number could be told apart.
  */
+#include "bench.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -31,39 +33,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_RUNTIMES = 8, MAX_ROUNDS = 1000, MAX_ARGS = 12, MAX_PATH = 512, TIME_OUT_S = 30 };
-
-enum op { OP_RUN, OP_CREATE, OP_START, OP_DELETE, OP_EXEC, OP_STATE, OPS };
-
-static const char *const op_names[OPS] = {"run", "create", "start", "delete", "exec", "state"};
-
-struct samples {
-	float *ms; /* one a round, sorted when the rounds are over */
-	unsigned n;
-	long max_rss_kib;
-};
-
-struct runtime {
-	const char *name, *path;
-	bool is_floor;
-	bool failed[OPS];
-	bool live;  /* the container of exec and state was made */
-	pid_t init; /* its init, ours to reap: this program is a subreaper */
-	struct samples of[OPS];
-};
-
-struct bench {
-	const char *bundles, *rootfs, *state, *id, *title, *json, *ref;
-	unsigned rounds, warmup, gap_ms;
-	bool wanted[OPS];
-	struct runtime runtimes[MAX_RUNTIMES];
-	size_t n_runtimes;
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	int log; /* the command's standard error, emptied before each */
-	uint32_t seed;
-	int failures;
-};
+enum { MAX_ARGS = 12, MAX_PATH = 512, TIME_OUT_S = 30 };
 
 /* What the signal handlers share with the rest. */
 static volatile sig_atomic_t stop_signal;
@@ -262,7 +232,7 @@ static int id_command(struct bench *b, struct runtime *rt, enum op op, const cha
 	char root[MAX_PATH];
 	struct command c;
 
-	runtime_command(b, rt, &c, root, op_names[op]);
+	runtime_command(b, rt, &c, root, bench_op_names[op]);
 	command_add(&c, id);
 	if (op == OP_EXEC)
 		command_add(&c, "/bin/true");
@@ -411,115 +381,6 @@ static void bench_measure(struct bench *b)
 		live_remove(b, &b->runtimes[i]);
 }
 
-/* ---- results -------------------------------------------------------------------------------- */
-
-static int by_value(const void *a, const void *b)
-{
-	const float x = *(const float *)a, y = *(const float *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* The value below which `percent` of the sorted samples lie, interpolated. */
-static double samples_at(const struct samples *s, double percent)
-{
-	const double at = percent / 100 * (s->n - 1);
-	const unsigned low = (unsigned)at;
-
-	if (low + 1 >= s->n)
-		return (double)s->ms[s->n - 1];
-	return (double)s->ms[low] + (at - low) * (double)(s->ms[low + 1] - s->ms[low]);
-}
-
-static bool samples_good(const struct runtime *rt, enum op op)
-{
-	return rt->of[op].n > 0 && !rt->failed[op];
-}
-
-static const struct runtime *runtime_find(const struct bench *b, const char *name)
-{
-	for (size_t i = 0; i < b->n_runtimes; i++)
-		if (strcmp(b->runtimes[i].name, name) == 0)
-			return &b->runtimes[i];
-	return NULL;
-}
-
-static void ratio_print(const struct runtime *rt, const struct runtime *to, enum op op)
-{
-	if (to && samples_good(to, op))
-		(void)printf(" %9.2f", samples_at(&rt->of[op], 50) / samples_at(&to->of[op], 50));
-	else
-		(void)printf(" %9s", "-");
-}
-
-static void table_print(const struct bench *b)
-{
-	const struct runtime *ref = runtime_find(b, b->ref), *floor = runtime_find(b, "floor");
-	char over[64];
-
-	(void)snprintf(over, sizeof(over), "/ %s", ref ? ref->name : "-");
-	(void)printf("%s (%u rounds after %u to warm up, ", b->title, b->rounds, b->warmup);
-	if (b->gap_ms)
-		(void)printf("one each %u ms; ms)\n", b->gap_ms);
-	else
-		(void)printf("back to back; ms)\n");
-	(void)printf("  %-7s %-12s %8s %8s %8s %9s %9s %9s\n", "op", "runtime", "median", "p10",
-		     "p90", over, "/ floor", "peak KiB");
-	for (enum op op = OP_RUN; op < OPS; op++)
-		for (size_t i = 0; i < b->n_runtimes; i++) {
-			const struct runtime *rt = &b->runtimes[i];
-			const struct samples *s = &rt->of[op];
-
-			if (rt->failed[op])
-				(void)printf("  %-7s %-12s failed\n", op_names[op], rt->name);
-			if (!samples_good(rt, op))
-				continue;
-			(void)printf("  %-7s %-12s %8.2f %8.2f %8.2f", op_names[op], rt->name,
-				     samples_at(s, 50), samples_at(s, 10), samples_at(s, 90));
-			ratio_print(rt, ref, op);
-			ratio_print(rt, floor, op);
-			(void)printf(" %9ld\n", s->max_rss_kib);
-		}
-	(void)fflush(stdout);
-}
-
-/* One object: {"title", "gap_ms", "rounds", "ops": {OP: {RUNTIME: {"median_ms", ...}}}}. The names
- * come from the command line, where only plain words are let in. */
-static void json_print(const struct bench *b)
-{
-	FILE *f = fopen(b->json, "we");
-	const char *op_comma = "";
-
-	if (!f)
-		die(b->json);
-	(void)fprintf(f, "{\"title\":\"%s\",\"gap_ms\":%u,\"rounds\":%u,\"ops\":{", b->title,
-		      b->gap_ms, b->rounds);
-	for (enum op op = OP_RUN; op < OPS; op++) {
-		const char *comma = "";
-
-		(void)fprintf(f, "%s\"%s\":{", op_comma, op_names[op]);
-		op_comma = ",";
-		for (size_t i = 0; i < b->n_runtimes; i++) {
-			const struct runtime *rt = &b->runtimes[i];
-			const struct samples *s = &rt->of[op];
-
-			if (!samples_good(rt, op))
-				continue;
-			(void)fprintf(
-				f,
-				"%s\"%s\":{\"median_ms\":%.4f,\"p10_ms\":%.4f,\"p90_ms\":%.4f,"
-				"\"n\":%u,\"peak_rss_kib\":%ld}",
-				comma, rt->name, samples_at(s, 50), samples_at(s, 10),
-				samples_at(s, 90), s->n, s->max_rss_kib);
-			comma = ",";
-		}
-		(void)fputs("}", f);
-	}
-	(void)fputs("}}\n", f);
-	if (fclose(f) != 0)
-		die(b->json);
-}
-
 /* ---- the command line ----------------------------------------------------------------------- */
 
 static _Noreturn void usage(void)
@@ -620,7 +481,7 @@ static void options_parse(struct bench *b, int argc, char **argv)
 	if (!b->bundles || !b->rootfs || !b->state || b->n_runtimes == 0 || b->rounds == 0 ||
 	    !word_is_plain(b->title) || !word_is_plain(b->id))
 		usage();
-	if (!b->ref || !runtime_find(b, b->ref))
+	if (!b->ref || !bench_find(b, b->ref))
 		b->ref = b->runtimes[0].name;
 }
 
@@ -670,13 +531,10 @@ int main(int argc, char **argv)
 	(void)getrusage(RUSAGE_SELF, &self);
 	if (stop_signal)
 		return 128 + stop_signal;
-	for (size_t i = 0; i < b.n_runtimes; i++)
-		for (enum op op = OP_RUN; op < OPS; op++)
-			qsort(b.runtimes[i].of[op].ms, b.runtimes[i].of[op].n, sizeof(float),
-			      by_value);
-	table_print(&b);
-	if (b.json)
-		json_print(&b);
+	bench_sort(&b);
+	bench_print(&b);
+	if (b.json && bench_print_json(&b) < 0)
+		die(b.json);
 	(void)printf("  (this program's own peak while measuring, the least that could be "
 		     "measured: %ld KiB)\n\n",
 		     self.ru_maxrss);
