@@ -12,7 +12,7 @@
  * dynamic linking are in it, as they are for an engine. The peak RSS is wait4's ru_maxrss: the
  * largest of the command and the children it waited for. A vforked child starts with its parent's
  * peak, so this program must stay smaller than what it measures: it is linked statically and
- * prints its own peak, below which no number could be told apart.
+ * prints its own peak. The kernel counts pages per CPU in batches: small numbers are rough.
  */
 #include "bench.h"
 
