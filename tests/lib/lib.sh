@@ -271,7 +271,10 @@ run_probe() { # COMMAND [ARG...]
 }
 
 val() { # KEY: the value of the first KEY=VALUE line of OUT
-	sed -n "s/^$1=//p" <<<"$OUT" | head -n 1
+	local line
+	while IFS= read -r line; do
+		[ "${line%%=*}" = "$1" ] && [ "$line" != "$1" ] && echo "${line#*=}" && return
+	done <<<"$OUT"
 }
 
 state_of() { rt state "$1" 2>>"$WORK/err" </dev/null; } # ID
@@ -280,6 +283,7 @@ status_of() { state_of "$1" | jq -r .status; }
 
 proc_state() { # PID: the letter of /proc/PID/stat, X when it is gone
 	local line
+	[ -n "$1" ] || { echo X; return; }
 	{ read -r line <"/proc/$1/stat"; } 2>/dev/null || { echo X; return; }
 	line=${line##*) }
 	echo "${line%% *}"
@@ -329,5 +333,29 @@ clean_of() {
 	if rt state "$1" >/dev/null 2>&1; then
 		echo "state still answers"
 		return 1
+	fi
+}
+
+# refuses NAME JQ-FILTER...: create of such a bundle has to fail and to leave nothing behind
+refuses() {
+	local name=$1
+	shift
+	new_bundle "$@"
+	ct_create
+	refused "$name" $?
+}
+
+refused() { # NAME STATUS-OF-CREATE
+	local left
+	if [ "$2" -eq 0 ]; then
+		ct_drop
+		fail "$1" "the container was created"
+	elif [ "$2" -ge 124 ]; then
+		ct_drop
+		fail "$1" "the runtime ended with status $2"
+	elif left=$(clean_of "$ID" "$BUNDLE"); then
+		pass "$1"
+	else
+		fail "$1" "refused, but $left"
 	fi
 }
