@@ -350,7 +350,7 @@ refused() { # NAME STATUS-OF-CREATE
 	if [ "$2" -eq 0 ]; then
 		ct_drop
 		fail "$1" "the container was created"
-	elif [ "$2" -ge 124 ]; then
+	elif [ "$2" -ge 124 ] && [ "$2" -lt 255 ]; then # the time limit, or a signal
 		ct_drop
 		fail "$1" "the runtime ended with status $2"
 	elif left=$(clean_of "$ID" "$BUNDLE"); then
