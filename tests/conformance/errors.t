@@ -26,7 +26,7 @@ documents() {
 	as_is "$v: a truncated document" "$(head -c 300 "$BUNDLE/config.json")"
 	as_is "$v: something after the document" "$(cat "$BUNDLE/config.json") trailing"
 	new_bundle
-	ID=$ID lib_live[$ID]=1
+	lib_live[$ID]=1
 	rt create --bundle "$BUNDLE/no-such" "$ID" >/dev/null 2>"$WORK/err" </dev/null
 	refused "runtime.md#create: a bundle that is missing" $?
 }

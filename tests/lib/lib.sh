@@ -71,6 +71,7 @@ lib_cleanup() {
 	trap '' INT TERM HUP
 	trap - EXIT
 	local id
+	lib_kill_cgroups # first, as a delete may wait for its process
 	for id in "${!lib_live[@]}"; do
 		[ -e "$STATE/$id" ] && rt delete --force "$id" >/dev/null 2>&1 </dev/null
 	done
@@ -87,6 +88,7 @@ trap 'exit 143' TERM
 bg() { # bg CMD...: starts it in the background, to be ended by the cleanup at the latest
 	"$@" &
 	lib_bg+=($!)
+	disown # its end is no news
 }
 
 # ---- TAP ---------------------------------------------------------------------------------------
@@ -226,6 +228,7 @@ rt() { # the runtime, with its state in the work area; never for more than 20 s
 	timeout --foreground -k 2 20 "${lib_runtime[@]}" --root "$STATE" "$@"
 }
 
+# shellcheck disable=SC2120
 # ct_create [OPTION...]: from BUNDLE as ID. The container writes BUNDLE/out and BUNDLE/log; pid in PID.
 ct_create() {
 	write_config
@@ -251,6 +254,7 @@ ct_drop() { # whatever the state it is in
 	: >"$WORK/err"
 }
 
+# shellcheck disable=SC2120
 ct_run() { # runs BUNDLE to its end; stdout and stderr in OUT, exit status in RC
 	write_config
 	lib_live[$ID]=1
