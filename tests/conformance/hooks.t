@@ -186,10 +186,11 @@ stop_fails() {
 	touch "$HOOKS/poststop.fail"
 	ct_create && ct_start && wait_text "$BUNDLE/out" ready
 	rt kill "$ID" KILL && wait_gone "$PID"
+	rt_options=(--debug --log "$WORK/log") # what a runtime shows by default is its own choice
 	ct_delete
 	is "runtime.md#lifecycle: after a failing poststop hook delete continues as if it had succeeded" "$?" 0
-	[ -s "$WORK/err" ]
-	is "runtime.md#lifecycle: a failing poststop hook MUST be logged" "$?" 0
+	rt_options=()
+	ok "runtime.md#lifecycle: a failing poststop hook MUST be logged" grep -i hook "$WORK/log" "$WORK/err"
 	is "runtime.md#lifecycle: after a failing poststop hook the remaining ones are called" \
 		"$(names "$HOOKS")" "poststop poststop2 "
 	ok "runtime.md#lifecycle: after a failing poststop hook the container is gone" \

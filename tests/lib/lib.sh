@@ -224,8 +224,9 @@ write_config() {
 
 # ---- containers --------------------------------------------------------------------------------
 
+rt_options=() # more global options for rt
 rt() { # the runtime, with its state in the work area; never for more than 20 s
-	timeout --foreground -k 2 20 "${lib_runtime[@]}" --root "$STATE" "$@"
+	timeout --foreground -k 2 20 "${lib_runtime[@]}" --root "$STATE" "${rt_options[@]}" "$@"
 }
 
 # shellcheck disable=SC2120
