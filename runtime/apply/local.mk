@@ -1,1 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+libgreffon_a_SOURCES += \
+	runtime/apply/report.c runtime/apply/report.h \
+	runtime/apply/sync.c runtime/apply/sync.h

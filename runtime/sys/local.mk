@@ -1,1 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+libgreffon_a_SOURCES += \
+	runtime/sys/path.h \
+	runtime/sys/procfs.c runtime/sys/procfs.h \
+	runtime/sys/sys.c runtime/sys/sys.h

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+#include "apply/birth.h"
+#include "apply/container.h"
+#include "apply/hook.h"
+#include "apply/tty.h"
+#include "base/log.h"
+#include "sys/sys.h"
+
+/* A creation and what undoes it. */
+struct create {
+	const struct store *store;
+	const struct plan *p;
+	const struct host *host;
+	const struct container_options *o;
+	struct arena a;
+	struct store_entry entry;
+	struct record record;
+	struct birth b;
+	bool claimed, hooks_due; /* the folder is ours; poststop hooks are owed */
+};
+
+/* Undoes in the reverse order of making. The first error is the one to tell; what fails here is a warning. */
+static void create_undo(struct create *c)
+{
+	struct err why = {0};
+
+	birth_kill(&c->b);
+	if (c->b.cgroup.n > 0 && cgroup_destroy(&c->b.cgroup, &why) < 0)
+		log_warn("removing the cgroup: %s", why.text);
+	if (c->claimed && store_remove(&c->entry, &why) < 0)
+		log_warn("removing the state: %s", why.text);
+	c->claimed = false;
+	struct hook_state st = {.status = "stopped"};
+	if (c->hooks_due)
+		(void)hook_run(c->p, HOOK_POSTSTOP, &st, HOOK_FAIL_WARNS, &why);
+}
+
+/* The intent is on record before the first thing exists that it names, so that a delete after a crash
+ * knows all that may be there. */
+static int create_claim(struct create *c, struct err *e)
+{
+	const struct plan *p = c->p;
+	int r = store_claim(c->store, p->id, &c->entry, e);
+
+	if (r < 0)
+		return r;
+	c->claimed = true;
+	r = store_save_config(&c->entry, c->o->config_text, c->o->config_len, e);
+	if (r == 0)
+		r = cgroup_plan_dirs(&p->cgroup, c->host, &c->a, &c->b.cgroup, e);
+	if (r < 0)
+		return r;
+	record_from_plan(&c->record, p, &c->b.cgroup, &c->a);
+	c->record.creating = true;
+	r = store_write(&c->entry, &c->record, e);
+	if (r == 0 && !c->o->run) {
+		/* init opens it as the root of its user namespace */
+		uid_t uid = idmap_outside(&p->ns.uid, 0);
+		gid_t gid = idmap_outside(&p->ns.gid, 0);
+		c->b.init.fifo = store_fifo_make(&c->entry, uid, gid, e);
+		r = c->b.init.fifo < 0 ? c->b.init.fifo : 0;
+	}
+	return r;
+}
+
+static int create_record(struct create *c, bool creating, struct err *e)
+{
+	c->record.pid = c->b.pid;
+	c->record.creating = creating;
+	if (c->record.start_time == 0)
+		(void)status_identity(c->b.pid, &c->record.start_time, &c->record.pidfs_inode);
+	return store_write(&c->entry, &c->record, e);
+}
+
+static bool create_has_runtime_hooks(const struct plan *p)
+{
+	return p->hooks[HOOK_PRESTART].n + p->hooks[HOOK_CREATE_RUNTIME].n +
+		       p->hooks[HOOK_CREATE_CONTAINER].n >
+	       0;
+}
+
+static int create_birth(struct create *c, struct err *e)
+{
+	struct birth *b = &c->b;
+	int r = birth_open(b, c->o->console_socket, store_seccomp_cache(c->store), e);
+
+	if (r == 0)
+		r = cgroup_create(&c->p->cgroup, c->host, &c->a, &b->cgroup, e);
+	if (r < 0)
+		return r;
+	b->init.in_cgroup = !cgroup_needs_entering(&b->cgroup);
+	r = birth_clone(b, init_run, e);
+	c->hooks_due = b->pidfd >= 0;
+	/* hooks may ask for the state: then it has to name the process */
+	if (r == 0 && create_has_runtime_hooks(c->p))
+		r = create_record(c, true, e);
+	if (r == 0)
+		r = birth_attend(b, e);
+	if (r == 0)
+		r = birth_wait(b, c->o->run ? STAGE_EXEC : STAGE_READY, "creating", e);
+	if (r < 0 && cgroup_oom_kills(&b->cgroup) > 0)
+		return err_at(e, "linux.resources.memory.limit is too low for the container's init");
+	return r;
+}
+
+static int create_commit(struct create *c, struct err *e)
+{
+	int r = create_record(c, false, e);
+
+	if (r == 0 && c->o->pid_file != NULL)
+		r = birth_pid_file(c->o->pid_file, c->b.pid, e);
+	if (r == 0 && c->o->pidfd_socket != NULL)
+		r = tty_send(c->o->pidfd_socket, c->b.pidfd, e);
+	return r;
+}
+
+/* The program runs. poststart hooks; in the foreground its end, and all that delete does. */
+static int create_supervise(struct create *c, struct err *e)
+{
+	struct hook_state st = {.status = "running", .pid = c->b.pid};
+	int r = hook_run(c->p, HOOK_POSTSTART, &st, HOOK_FAIL_STOPS, e);
+
+	if (r < 0 || c->o->detach)
+		return r;
+	int status = tty_supervise(c->b.pidfd, c->b.pid, c->b.master, e);
+	if (status < 0 || c->o->keep)
+		return status;
+	fd_done(&c->b.pidfd);
+	create_undo(c);
+	return status;
+}
+
+static void create_done(struct create *c)
+{
+	birth_done(&c->b);
+	store_entry_done(&c->entry);
+	arena_done(&c->a);
+}
+
+int container_create(const struct store *s, const struct plan *p, const struct host *h,
+		     const struct container_options *o, struct err *e)
+{
+	__attribute__((cleanup(create_done))) struct create c = {
+		.store = s, .p = p, .host = h, .o = o, .entry = {.dir = FD_NONE, .lock = FD_NONE}, .b = BIRTH_EMPTY};
+
+	c.b.p = p;
+	c.b.host = h;
+	c.b.a = &c.a;
+	int r = create_claim(&c, e);
+	if (r == 0)
+		r = create_birth(&c, e);
+	if (r == 0)
+		r = create_commit(&c, e);
+	if (r < 0) {
+		create_undo(&c);
+		return r;
+	}
+	if (!o->run)
+		return 0;
+	/* others may now pause, kill and delete it while it runs */
+	fd_done(&c.entry.lock);
+	r = create_supervise(&c, e);
+	if (r < 0)
+		create_undo(&c);
+	return r;
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "apply/init.h"
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include "apply/creds.h"
+#include "apply/hook.h"
+#include "apply/sync.h"
+#include "apply/sysctl.h"
+#include "apply/tail.h"
+#include "apply/tty.h"
+#include "base/io.h"
+#include "sys/sys.h"
+
+/*
+ * World: I, just cloned. userns: new, no maps yet (or the runtime's); pidns: 1 of the new one.
+ * After: caps full in the user namespace, ids 0 in it where 0 is mapped.
+ */
+static int init_identity_root(struct init *in, struct err *e)
+{
+	const struct plan_ns *ns = &in->p->ns;
+
+	if ((ns->create & CLONE_NEWUSER) != 0) {
+		int r = sync_wait(in->sock, SYNC_MAPPED, NULL, -1, e);
+		if (r < 0)
+			return r;
+	} else if ((ns->joined & CLONE_NEWUSER) == 0) {
+		return 0;
+	}
+	/* A map need not have a 0: then init keeps the overflow ids and its capabilities. */
+	int r = sys_setresgid(0);
+	if (r < 0 && r != -EINVAL)
+		return err_sys(e, -r, "becoming group 0 of the user namespace");
+	r = sys_setresuid(0);
+	if (r < 0 && r != -EINVAL)
+		return err_sys(e, -r, "becoming user 0 of the user namespace");
+	return 0;
+}
+
+/* Offsets have to be written before anything enters the namespace; a single-threaded process may then enter
+ * it itself (5.6), so no second fork is needed. */
+static int init_time_namespace(struct init *in, struct err *e)
+{
+	const struct plan_ns *ns = &in->p->ns;
+	char text[128] = "";
+	size_t n = 0;
+
+	if (unshare(CLONE_NEWTIME) < 0)
+		return err_sys(e, errno, "linux.namespaces: a new time namespace");
+	if (ns->monotonic_s.set || ns->monotonic_ns.set)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "monotonic %lld %lld\n",
+				      (long long)ns->monotonic_s.v, (long long)ns->monotonic_ns.v);
+	if (ns->boottime_s.set || ns->boottime_ns.set)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "boottime %lld %lld\n",
+				      (long long)ns->boottime_s.v, (long long)ns->boottime_ns.v);
+	if (n > 0 && procfs_write(&in->pf, "self/timens_offsets", text, e) < 0)
+		return err_at(e, "linux.timeOffsets");
+	autoclose int self = openat(in->pf.fd, "self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+	if (self < 0)
+		return err_sys(e, errno, "/proc/self/ns/time_for_children");
+	int r = sys_setns(self, CLONE_NEWTIME);
+	return r < 0 ? err_sys(e, -r, "entering the new time namespace") : 0;
+}
+
+/* A new network namespace has its loopback interface down; the peers bring it up, programs rely on it. */
+static int init_loopback(struct err *e)
+{
+	autoclose int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+
+	if (s < 0)
+		return errno == EAFNOSUPPORT ? 0 : err_sys(e, errno, "socket for the loopback interface");
+	if (ioctl(s, SIOCSIFFLAGS, &ifr) < 0)
+		return err_sys(e, errno, "bringing up the loopback interface");
+	return 0;
+}
+
+/* World: as after init_identity_root(). After: every namespace but the mount's content is final. */
+static int init_namespaces(struct init *in, struct err *e)
+{
+	const struct plan_ns *ns = &in->p->ns;
+	/* a bridge has entered these already */
+	int r = join_enter(in->join, ns->bridge ? 0 : ns->joined & ~(CLONE_NEWPID | CLONE_NEWUSER), e);
+
+	if (r < 0)
+		return r;
+	/* Only now that the process is in its cgroup is the namespace rooted there. */
+	if ((ns->create & CLONE_NEWCGROUP) != 0 && unshare(CLONE_NEWCGROUP) < 0)
+		return err_sys(e, errno, "linux.namespaces: a new cgroup namespace");
+	if ((ns->create & CLONE_NEWTIME) != 0) {
+		r = init_time_namespace(in, e);
+		if (r < 0)
+			return r;
+	}
+	if ((ns->create & CLONE_NEWNET) != 0) {
+		r = init_loopback(e);
+		if (r < 0)
+			return r;
+	}
+	if (ns->hostname != NULL && sethostname(ns->hostname, strlen(ns->hostname)) < 0)
+		return err_sys(e, errno, "hostname: '%s'", ns->hostname);
+	if (ns->domainname != NULL && setdomainname(ns->domainname, strlen(ns->domainname)) < 0)
+		return err_sys(e, errno, "domainname: '%s'", ns->domainname);
+	return 0;
+}
+
+static int init_hooks(struct init *in, struct err *e)
+{
+	if (in->wait_hooked) {
+		int r = sync_say(in->sock, SYNC_MOUNTED, FD_NONE, e);
+		if (r == 0)
+			r = sync_wait(in->sock, SYNC_HOOKED, NULL, -1, e);
+		if (r < 0)
+			return r;
+	}
+	struct hook_state st = {.status = "creating", .pid = getpid()};
+	report_stage(in->report, STAGE_HOOKS);
+	return hook_run(in->p, HOOK_CREATE_CONTAINER, &st, HOOK_FAIL_STOPS, e);
+}
+
+/* World: host tree visible in a new mount namespace. After: "/" is the rootfs, with all mounts. */
+static int init_rootfs(struct init *in, int *out_root, struct err *e)
+{
+	const struct plan *p = in->p;
+	autoclose int root = FD_NONE;
+	int r;
+
+	report_stage(in->report, STAGE_ROOTFS);
+	r = mount_root(p, in->slots, &root, e);
+	if (r < 0)
+		return r;
+	report_stage(in->report, STAGE_MOUNTS);
+	r = mount_attach(p, in->slots, root, &in->pf, e);
+	if (r < 0)
+		return r;
+	report_stage(in->report, STAGE_DEVICES);
+	r = device_make(p, root, &in->pf, e);
+	if (r < 0)
+		return r;
+	r = init_hooks(in, e);
+	if (r < 0)
+		return r;
+	report_stage(in->report, STAGE_PIVOT);
+	r = root_enter(p, root, e);
+	if (r < 0)
+		return r;
+	*out_root = fd_take(&root);
+	return 0;
+}
+
+/* World: "/" is the rootfs, caps full. */
+static int init_settings(struct init *in, int root, struct err *e)
+{
+	const struct plan *p = in->p;
+	int r;
+
+	report_stage(in->report, STAGE_CONSOLE);
+	if (p->process.terminal) {
+		autoclose int master = FD_NONE;
+
+		r = tty_open(p, root, TTY_BIND_CONSOLE, &master, e);
+		if (r == 0)
+			r = sync_say(in->sock, SYNC_TTY, master, e);
+		if (r < 0)
+			return r;
+	} else if (setsid() < 0) {
+		return err_sys(e, errno, "setsid");
+	}
+	report_stage(in->report, STAGE_SETTINGS);
+	r = sysctl_apply(p, &in->pf, e);
+	if (r < 0)
+		return r;
+	report_stage(in->report, STAGE_MASKS);
+	return mask_apply(p, root, e);
+}
+
+static int init_script(struct init *in, struct err *e)
+{
+	const struct plan *p = in->p;
+	autoclose int root = FD_NONE;
+	int r = 0;
+
+	/* The runtime is gone already: nobody would ever start or delete this. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return err_sys(e, errno, "prctl PR_SET_PDEATHSIG");
+	report_stage(in->report, STAGE_CGROUP);
+	if (!in->in_cgroup)
+		r = cgroup_enter(in->cgroup, e);
+	if (r < 0)
+		return r;
+	report_stage(in->report, STAGE_NAMESPACES);
+	r = init_identity_root(in, e);
+	if (r < 0)
+		return r;
+	/* Nobody in a joined namespace may look into this process or take its descriptors (CVE-2016-9962); not
+	 * earlier, since an unprivileged runtime could not have written our maps. */
+	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return err_sys(e, errno, "prctl");
+	r = init_namespaces(in, e);
+	if (r == 0 && p->creds.new_keyring)
+		r = creds_keyring(p, &in->pf, e);
+	if (r == 0)
+		r = init_rootfs(in, &root, e);
+	if (r == 0)
+		r = init_settings(in, root, e);
+	if (r < 0)
+		return r;
+	return tail_run(in, root, e);
+}
+
+_Noreturn void init_run(struct init *in)
+{
+	struct err e = {0};
+
+	(void)init_script(in, &e);
+	report_fail(in->report, &e);
+	_exit(1);
+}
+
+/* World: a child of the runtime, in the container's pid namespace already where that differs. */
+static int init_exec_script(struct init *in, struct err *e)
+{
+	const struct plan *p = in->p;
+	int r = 0;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return err_sys(e, errno, "prctl PR_SET_PDEATHSIG");
+	report_stage(in->report, STAGE_CGROUP);
+	if (p->process.cpus_initial != NULL)
+		r = process_affinity_set(p->process.cpus_initial, e);
+	if (r == 0 && !in->in_cgroup)
+		r = cgroup_enter(in->cgroup, e);
+	if (r < 0)
+		return r;
+	/* Before the first namespace with foreign processes is entered (CVE-2016-9962). */
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return err_sys(e, errno, "prctl PR_SET_DUMPABLE");
+	report_stage(in->report, STAGE_NAMESPACES);
+	r = join_target(in->target, in->target->types & ~CLONE_NEWPID, e);
+	if (r < 0)
+		return r;
+	if (in->target->root >= 0 && (fchdir(in->target->root) < 0 || chroot(".") < 0))
+		return err_sys(e, errno, "entering the container's root");
+	if ((in->target->types & CLONE_NEWUSER) != 0) {
+		r = sys_setresgid(0);
+		if (r == 0 || r == -EINVAL)
+			r = sys_setresuid(0);
+		if (r < 0 && r != -EINVAL)
+			return err_sys(e, -r, "becoming root of the container's user namespace");
+	}
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return err_sys(e, errno, "prctl PR_SET_PDEATHSIG");
+	if (p->creds.new_keyring) {
+		r = creds_keyring(p, &in->pf, e);
+		if (r < 0)
+			return r;
+	}
+	autoclose int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_sys(e, errno, "the container's root");
+	report_stage(in->report, STAGE_CONSOLE);
+	if (p->process.terminal) {
+		autoclose int master = FD_NONE;
+
+		r = tty_open(p, root, TTY_NO_CONSOLE, &master, e);
+		if (r == 0)
+			r = sync_say(in->sock, SYNC_TTY, master, e);
+		if (r < 0)
+			return r;
+	} else if (setsid() < 0) {
+		return err_sys(e, errno, "setsid");
+	}
+	return tail_run(in, root, e);
+}
+
+_Noreturn void init_exec(struct init *in)
+{
+	struct err e = {0};
+
+	(void)init_exec_script(in, &e);
+	report_fail(in->report, &e);
+	_exit(1);
+}

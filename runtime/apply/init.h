@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "apply/join.h"
+#include "apply/mount.h"
+#include "apply/report.h"
+#include "apply/seccomp.h"
+#include "cgroup/cgroup.h"
+#include "plan/plan.h"
+#include "sys/procfs.h"
+
+/* All that init inherits from the runtime by the clone. Nothing here is owned by init. */
+struct init {
+	const struct plan *p;
+	struct report *report;
+	struct mount_slots *slots;
+	struct cgroup *cgroup;
+	struct seccomp_slot *seccomp; /* NULL: no filter */
+	struct procfs pf;
+	const struct join *join;
+	const struct join_exec *target; /* exec: the container to enter; NULL for create and run */
+	int sock;	  /* init's end */
+	int fifo;	  /* O_PATH of exec.fifo; FD_NONE: run or exec, no waiting for start */
+	bool in_cgroup;	  /* born in it (CLONE_INTO_CGROUP) and nothing is left to enter */
+	bool limits_given; /* the runtime sets rlimits and oom score, since a user namespace lacks the right */
+	bool wait_hooked; /* MOUNTED is said and HOOKED waited for */
+};
+
+/*
+ * The script of a container's pid 1, from the clone to execve. Never returns: executes the program, or
+ * reports and exits with status 1.
+ */
+_Noreturn void init_run(struct init *in);
+
+/* The script of a process that exec adds to a container. */
+_Noreturn void init_exec(struct init *in);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "apply/sync.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static const char *const sync_names[] = {
+	[SYNC_MAPPED] = "mapped",
+	[SYNC_MOUNTED] = "mounted",
+	[SYNC_HOOKED] = "hooked",
+	[SYNC_TTY] = "tty",
+};
+
+union sync_control {
+	struct cmsghdr align;
+	char buf[CMSG_SPACE(sizeof(int))];
+};
+
+int sync_pair(int out[static 2], struct err *e)
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, out) < 0)
+		return err_sys(e, errno, "socketpair");
+	return 0;
+}
+
+int sync_say(int sock, enum sync_word word, int fd, struct err *e)
+{
+	uint32_t value = word;
+	struct iovec iov = {&value, sizeof(value)};
+	union sync_control control = {0};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n;
+
+	if (fd >= 0) {
+		msg.msg_control = control.buf;
+		msg.msg_controllen = sizeof(control.buf);
+		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
+	do
+		n = sendmsg(sock, &msg, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n == (ssize_t)sizeof(value))
+		return 0;
+	return err_sys(e, n < 0 ? errno : EIO, "saying '%s' to the peer", sync_names[word]);
+}
+
+/* 1: a word, 0: end of file, -errno. */
+static int sync_recv(int sock, uint32_t *out_word, int *out_fd)
+{
+	uint32_t value = 0;
+	struct iovec iov = {&value, sizeof(value)};
+	union sync_control control = {0};
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
+		.msg_controllen = sizeof(control.buf),
+	};
+	ssize_t n;
+
+	*out_fd = FD_NONE;
+	do
+		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == ECONNRESET ? 0 : -errno;
+	if (n == 0)
+		return 0;
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(out_fd, CMSG_DATA(c), sizeof(int));
+	if (n != (ssize_t)sizeof(value) || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+		fd_done(out_fd);
+		return -EPROTO;
+	}
+	*out_word = value;
+	return 1;
+}
+
+static int sync_poll(int sock, int timeout_ms, struct err *e)
+{
+	struct pollfd p = {.fd = sock, .events = POLLIN};
+	int r;
+
+	do
+		r = poll(&p, 1, timeout_ms);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return err_sys(e, errno, "poll");
+	if (r == 0)
+		return err_set(e, ETIMEDOUT, "the container's init did not answer for %d s",
+			       timeout_ms / 1000);
+	return 0;
+}
+
+int sync_wait(int sock, enum sync_word word, int *out_fd, int timeout_ms, struct err *e)
+{
+	autoclose int fd = FD_NONE;
+	uint32_t got = 0;
+	int r;
+
+	if (timeout_ms >= 0) {
+		r = sync_poll(sock, timeout_ms, e);
+		if (r < 0)
+			return r;
+	}
+	r = sync_recv(sock, &got, &fd);
+	if (r < 0)
+		return err_sys(e, -r, "waiting for '%s'", sync_names[word]);
+	if (r == 0)
+		return err_set(e, EPIPE, "the peer is gone while waiting for '%s'", sync_names[word]);
+	if (got != word)
+		return err_set(e, EPROTO, "word %u while waiting for '%s'", got, sync_names[word]);
+	if (out_fd != NULL)
+		*out_fd = fd_take(&fd);
+	return 0;
+}
+
+int sync_wait_end(int sock, struct err *e)
+{
+	autoclose int fd = FD_NONE;
+	uint32_t got = 0;
+	int r = sync_recv(sock, &got, &fd);
+
+	if (r < 0)
+		return err_sys(e, -r, "waiting for the container's init");
+	if (r > 0)
+		return err_set(e, EPROTO, "word %u while waiting for the end", got);
+	return 0;
+}

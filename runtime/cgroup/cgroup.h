@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <signal.h>
+
+#include "host/cgroupfs.h"
+#include "plan/plan.h"
+
+/* One cgroup directory of the container, in one hierarchy. */
+struct cgroup_dir {
+	const char *controllers; /* v1: of the hierarchy; v2: "" */
+	const char *path;	 /* absolute directory */
+	bool v2;
+	bool created; /* the last directory was made by us */
+	int fd;	      /* directory, O_RDONLY|O_DIRECTORY; FD_NONE when not open */
+	int tasks;    /* v1: "tasks" opened for writing by cgroup_create(), for the child; else FD_NONE */
+};
+
+struct cgroup {
+	enum plan_cgroup_manager manager;
+	struct cgroup_dir *v;
+	size_t n;
+	struct arena *arena;
+};
+
+/* The directories that cgroup_create() will make, without making or opening any: for the record. */
+int cgroup_plan_dirs(const struct plan_cgroup *pc, const struct host *h, struct arena *a, struct cgroup *out,
+		     struct err *e);
+
+/* out: as cgroup_plan_dirs() left it. Makes the directories (parents too), enables v2 controllers downwards, writes all settings that may come
+ * before the process, loads the device program or rules. e names linux.resources.*; what was made is
+ * removed again on failure. World: the runtime, before the clone. */
+int cgroup_create(const struct plan_cgroup *pc, const struct host *h, struct arena *a, struct cgroup *out,
+		  struct err *e);
+
+/* v2 directory for CLONE_INTO_CGROUP (5.7), FD_NONE when there is none. */
+int cgroup_into_fd(const struct cgroup *c);
+
+/* False when a process born in cgroup_into_fd() has nothing left to enter. */
+bool cgroup_needs_entering(const struct cgroup *c);
+
+/* World: init or exec's process, single-threaded, right after the clone. Writes "0" to its own v1 "tasks"
+ * files: moving oneself does not wait for an RCU grace period, which moving another pid does (10 to 15 ms
+ * after 50 quiet ms). Where the clone was not into the v2 cgroup, joins that as well. */
+int cgroup_enter(const struct cgroup *c, struct err *e);
+
+/* Moves pid in (systemd, or a restored process). World: the runtime. */
+int cgroup_move(const struct cgroup *c, pid_t pid, struct err *e);
+
+/* The handle of an existing container's cgroups, from the record's paths (controllers + path pairs). Missing
+ * directories are left out. open_tasks: for a coming cgroup_enter() (exec). */
+enum cgroup_open { CGROUP_OPEN_DIRS, CGROUP_OPEN_TASKS };
+int cgroup_reopen(struct cgroup *c, enum cgroup_open how, struct err *e);
+
+/* Freezer. Waits at most 10 s until all are frozen; undoes on failure. -ENOENT: no freezer. */
+int cgroup_freeze(const struct cgroup *c, struct err *e);
+int cgroup_thaw(const struct cgroup *c, struct err *e);
+/* 1 frozen, 0 not, -errno. */
+int cgroup_is_frozen(const struct cgroup *c);
+
+/* Sends sig to every process of the cgroup and below: cgroup.kill for SIGKILL (5.14), else freeze, signal,
+ * thaw, until nothing new appears. Always thaws. */
+int cgroup_kill_all(const struct cgroup *c, int sig, struct err *e);
+
+/* Pids of the cgroup and everything below, in arena memory. */
+int cgroup_pids(const struct cgroup *c, struct arena *a, pid_t **out, size_t *out_n, struct err *e);
+
+/* Kills what is left, waits until it is empty (10 s), removes the directories leaf first (only those below
+ * and including the container's own; empty parents that we made stay as with the peers). Missing: success. */
+int cgroup_destroy(struct cgroup *c, struct err *e);
+
+/* Writes new settings to an existing container's cgroup (update); on failure the former values are put back
+ * where the kernel permits. */
+int cgroup_update(const struct cgroup *c, const struct plan_cgroup *pc, struct err *e);
+
+/* > 0: that many processes were killed for want of memory (memory.events, memory.oom_control). */
+int cgroup_oom_kills(const struct cgroup *c);
+
+void cgroup_close(struct cgroup *c);

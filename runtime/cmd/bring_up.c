@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/bring_up.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include "apply/container.h"
+#include "host/host.h"
+#include "spec/load.h"
+
+/* Far above any use, far below what would overflow close_range. */
+#define BRING_UP_MAX_FDS 65536
+
+/* sd_listen_fds(3): a number in LISTEN_FDS is for us only when LISTEN_PID names us; conmon rewrites it. */
+static unsigned int bring_up_listen_fds(void)
+{
+	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+	uint64_t n, p;
+
+	if (fds == NULL || num_u64(fds, BRING_UP_MAX_FDS, &n) < 0)
+		return 0;
+	if (pid != NULL && (num_u64(pid, INT32_MAX, &p) < 0 || (pid_t)p != getpid()))
+		return 0;
+	return (unsigned int)n;
+}
+
+static int bring_up_check_fds(uint64_t n, struct err *e)
+{
+	for (uint64_t i = 0; i < n; i++)
+		if (fcntl((int)(3 + i), F_GETFD) < 0)
+			return err_set(e, EBADF, "--preserve-fds: descriptor %llu of %llu is not open",
+				       (unsigned long long)(3 + i), (unsigned long long)n);
+	return 0;
+}
+
+static int bring_up_check_console(const struct bring_up_options *o, const struct plan *p, bool detached,
+				  struct err *e)
+{
+	if (p->process.terminal && detached && o->console_socket == NULL)
+		return err_set(e, EINVAL,
+			       "process.terminal: a detached container with a terminal needs --console-socket");
+	if (!p->process.terminal && o->console_socket != NULL)
+		return err_set(e, EINVAL, "--console-socket: process.terminal is not set, there is no terminal to send");
+	return 0;
+}
+
+int bring_up_plan(const struct cmd_global *g, const struct bring_up_options *o, const char *id,
+		  enum bring_up_how how, const struct bundle *b, const struct host *h, struct plan *p,
+		  struct err *e)
+{
+	struct plan_options po = {
+		.id = id,
+		.bundle = b->path,
+		.no_pivot = o->no_pivot,
+		.no_new_keyring = o->no_new_keyring,
+		.listen_fds = bring_up_listen_fds(),
+		.console_socket = o->console_socket != NULL,
+		.detach = how == BRING_UP_CREATE || o->detach,
+	};
+	struct plan_input in = {.config = b->config, .host = h, .options = &po};
+	int r = cmd_manager(g, &po.manager, e);
+
+	if (r < 0)
+		return r;
+	if (o->preserve_fds.v > BRING_UP_MAX_FDS)
+		return err_set(e, EINVAL, "--preserve-fds: at most %d", BRING_UP_MAX_FDS);
+	po.preserve_fds = (unsigned int)o->preserve_fds.v;
+	return plan_build(p, g->arena, &in, e);
+}
+
+static const char *bring_up_absolute(const struct cmd_global *g, const char *cwd, const char *path)
+{
+	return path == NULL || path[0] == '/' ? path : arena_printf(g->arena, "%s/%s", cwd, path);
+}
+
+static int bring_up_paths(const struct cmd_global *g, struct container_options *co, struct err *e)
+{
+	char cwd[PATH_MAX];
+
+	if (getcwd(cwd, sizeof(cwd)) == NULL)
+		return err_sys(e, errno, "the working directory");
+	co->console_socket = bring_up_absolute(g, cwd, co->console_socket);
+	co->pid_file = bring_up_absolute(g, cwd, co->pid_file);
+	co->pidfd_socket = bring_up_absolute(g, cwd, co->pidfd_socket);
+	return 0;
+}
+
+int bring_up(const struct cmd_global *g, const struct bring_up_options *o, const char *id,
+	     enum bring_up_how how, struct err *e)
+{
+	__attribute__((cleanup(store_done))) struct store s = {.root = FD_NONE};
+	__attribute__((cleanup(host_done))) struct host h = {.root = FD_NONE};
+	struct bundle b;
+	struct plan p;
+	struct container_options co = {
+		.console_socket = o->console_socket,
+		.pid_file = o->pid_file,
+		.pidfd_socket = o->pidfd_socket,
+		.run = how == BRING_UP_RUN,
+		.detach = o->detach,
+		.keep = o->keep,
+	};
+	int r = store_check_id(id, e);
+
+	/* the root, and paths of options, mean the caller's working directory, which loading changes */
+	if (r == 0)
+		r = store_open(&s, g->root, STORE_CREATE, g->arena, e);
+	if (r == 0)
+		r = bring_up_paths(g, &co, e);
+	if (r == 0)
+		r = bundle_load(&b, o->bundle, o->config, g->arena, e);
+	if (r == 0)
+		r = host_open(&h, "/", g->arena, e);
+	if (r == 0)
+		r = bring_up_plan(g, o, id, how, &b, &h, &p, e);
+	if (r == 0)
+		r = bring_up_check_console(o, &p, how == BRING_UP_CREATE || o->detach, e);
+	if (r == 0)
+		r = bring_up_check_fds(p.process.preserve_fds, e);
+	if (r < 0)
+		return r;
+	co.config_text = b.text;
+	co.config_len = b.len;
+	return container_create(&s, &p, &h, &co, e);
+}
