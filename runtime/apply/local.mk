@@ -2,3 +2,5 @@
 libgreffon_a_SOURCES += \
 	runtime/apply/report.c runtime/apply/report.h \
 	runtime/apply/sync.c runtime/apply/sync.h
+libgreffon_a_SOURCES += \
+	runtime/apply/seal.c runtime/apply/seal.h
