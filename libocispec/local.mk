@@ -1,1 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+libgreffon_a_SOURCES += \
+	libocispec/json.c libocispec/json.h libocispec/json_expand.h \
+	libocispec/json_write.c \
+	libocispec/oci.def libocispec/oci.h \
+	libocispec/oci_tables.c

@@ -27,7 +27,7 @@ int seccomp_compile(const struct plan *p, int cache, struct seccomp_slot *slot, 
 
 /* Loads the slot's program into the caller. With a notify action the new listener's number is stored in
  * slot->listener (nothing may be sent after this point, a system call could itself be notified). */
-int seccomp_load(const struct plan *p, struct seccomp_slot *slot, struct err *e);
+int seccomp_install(const struct plan *p, struct seccomp_slot *slot, struct err *e);
 
 /* World: the runtime. Waits until init (pidfd) has loaded a program with a listener, takes the descriptor
  * (pidfd_getfd, 5.6) and hands it with the container process state to plan_seccomp.listener_path.

@@ -68,7 +68,7 @@ static int tail_identity(struct init *in, int root, struct err *e)
 	if (r == 0)
 		r = creds_labels(p, &in->pf, e);
 	if (r == 0 && tail_filter_first(in))
-		r = seccomp_load(p, in->seccomp, e);
+		r = seccomp_install(p, in->seccomp, e);
 	/* Twice: a directory only root may enter, or (on a root-squashed file system) only the user. */
 	struct err denied = {0};
 	bool chdir_again = false;
@@ -123,7 +123,7 @@ static int tail_start(struct init *in, struct arena *a, struct err *e)
 	if (r == 0)
 		r = tail_close(p, in->fifo >= 0 ? &in->fifo : &in->sock, 1, e);
 	if (r == 0 && tail_filter_last(in))
-		r = seccomp_load(p, in->seccomp, e);
+		r = seccomp_install(p, in->seccomp, e);
 	if (r < 0)
 		return r;
 	report_stage(in->report, STAGE_EXEC);
@@ -154,7 +154,7 @@ int tail_run(struct init *in, int root, struct err *e)
 	int keep[2] = {in->pf.fd < in->fifo ? in->pf.fd : in->fifo, in->pf.fd < in->fifo ? in->fifo : in->pf.fd};
 	bool filter_now = in->seccomp != NULL && !tail_filter_first(in) && !tail_filter_last(in);
 	report_stage(in->report, STAGE_READY);
-	if (filter_now && seccomp_load(p, in->seccomp, e) < 0)
+	if (filter_now && seccomp_install(p, in->seccomp, e) < 0)
 		return -e->code;
 	r = tail_close(p, keep, ARRAY_LEN(keep), e); /* the socket too: that is the word */
 	if (r < 0)

@@ -160,7 +160,7 @@ static int ns_offsets(struct plan *p, const struct oci_linux *l, struct err *e)
 		if (!boot && strcmp(t->key, "monotonic") != 0)
 			return err_set(e, EINVAL, "linux.timeOffsets: unknown clock '%s', use monotonic or boottime",
 				       t->key);
-		if (t->nanosecs.set && (t->nanosecs.v < 0 || t->nanosecs.v > 999999999))
+		if (t->nanosecs.set && t->nanosecs.v > 999999999)
 			return err_set(e, ERANGE, "linux.timeOffsets.%s.nanosecs: must be 0 to 999999999", t->key);
 		struct opt_i64 s = {true, t->secs.v};
 		struct opt_i64 ns = {true, (int64_t)t->nanosecs.v};
