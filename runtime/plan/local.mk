@@ -13,3 +13,8 @@ libgreffon_a_SOURCES += \
 	runtime/plan/sched.c runtime/plan/sched.h \
 	runtime/plan/seccomp.c \
 	runtime/plan/sysctl.c
+libgreffon_a_SOURCES += \
+	runtime/plan/device.c \
+	runtime/plan/mask.c \
+	runtime/plan/mount.c \
+	runtime/plan/mountopt.c runtime/plan/mountopt.h

@@ -89,7 +89,8 @@ struct plan_mount {
 	bool recursive;		    /* rbind */
 	bool source_nofollow, target_nofollow; /* a last component that is a link: not followed */
 	bool copy_up;		    /* tmpcopyup: the new tmpfs starts with what the rootfs has there */
-	bool source_is_dir;	    /* seen while planning; verified again on the descriptor */
+	bool remount;		    /* changes what is mounted at target */
+	bool copy_symlink;	    /* a source that is a link: the link is made again instead of a mount */
 	bool idmap_recursive;
 	struct plan_idmap uid, gid; /* idmapped mount; n == 0: none */
 	bool idmap_own;		    /* idmapped with the container's own user namespace */
@@ -97,9 +98,19 @@ struct plan_mount {
 	const char *origin;
 };
 
+/* One hierarchy as MOUNT_CGROUP shows it. */
+struct plan_cgroup_view {
+	const char *source;	 /* the container's own directory, absolute on the host */
+	const char *name;	 /* "cpu,cpuacct": directory below the target; NULL: the target itself (cgroup v2) */
+	const char *controllers; /* v1: each that is not the name itself gets a link */
+	bool whole;		 /* source is the hierarchy's root: never writable */
+};
+
 struct plan_mounts {
 	struct plan_mount *v;
 	size_t n, cap;
+	struct plan_cgroup_view *cgroup;
+	size_t n_cgroup;
 	unsigned long root_propagation; /* MS_SLAVE | MS_REC by default: of the old root in the new namespace */
 	unsigned long final_propagation; /* of "/" after the pivot; 0: leave */
 	bool root_readonly;
