@@ -31,7 +31,8 @@ static int path_resolve(int root, const char *path, int flags)
 	static bool no_openat2; /* a fact of the kernel, found once */
 	struct timespec from = {0};
 
-	flags |= O_CLOEXEC | O_NOCTTY;
+	/* openat2 refuses O_NOCTTY beside O_PATH, which opens no terminal anyway */
+	flags |= O_CLOEXEC | ((flags & O_PATH) != 0 ? 0 : O_NOCTTY);
 	if (path[0] == '\0')
 		path = "/";
 	for (int tries = 0; !no_openat2; tries++) {
