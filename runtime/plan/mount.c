@@ -347,13 +347,16 @@ static void mount_cgroup_views(struct plan *p, const struct host_cgroups *c)
 	p->mounts.cgroup = arena_array(p->arena, c->n, sizeof(*p->mounts.cgroup));
 	for (size_t i = 0; i < c->n; i++) {
 		const struct host_hierarchy *h = &c->v[i];
-		const char *path = own ? (h->own == NULL ? "" : h->own) : p->cgroup.path;
 		struct plan_cgroup_view *view = &p->mounts.cgroup[p->mounts.n_cgroup++];
 
-		path += strspn(path, "/");
-		view->whole = path[0] == '\0';
-		view->source =
-			view->whole ? h->mount : arena_printf(p->arena, "%s/%s", h->mount, path);
+		if (!own)
+			view->source = plan_cgroup_dir(&p->cgroup, h, p->arena);
+		else
+			view->source = arena_printf(p->arena, "%s%s", h->mount, h->own == NULL ? "/" : h->own);
+		size_t n = strlen(view->source);
+		while (n > 1 && view->source[n - 1] == '/')
+			n--;
+		view->whole = n == strlen(h->mount);
 		view->name = c->mode == CGROUP_V2 ? NULL : mount_base(h->mount);
 		view->controllers = h->controllers;
 	}
