@@ -166,8 +166,9 @@ static int main_check_operands(const struct cmd *c, int n, struct err *e)
 {
 	if (n >= c->min_operands && (c->max_operands < 0 || n <= c->max_operands))
 		return 0;
-	return err_set(e, EINVAL, "%s operands; usage: greffon %s [OPTIONS] %s",
-		       n < c->min_operands ? "too few" : "too many", c->name, c->args);
+	return err_set(e, EINVAL, "%s operands; usage: greffon %s [OPTIONS]%s%s",
+		       n < c->min_operands ? "too few" : "too many", c->name,
+		       c->args[0] != '\0' ? " " : "", c->args);
 }
 
 static int main_command(const struct cmd_global *g, const struct cmd *c, int argc, char **argv,
