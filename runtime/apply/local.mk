@@ -1,8 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 libgreffon_a_SOURCES += \
+	runtime/apply/birth.c runtime/apply/birth.h \
+	runtime/apply/clone.c runtime/apply/clone.h \
+	runtime/apply/container.h \
+	runtime/apply/create.c \
+	runtime/apply/creds.c runtime/apply/creds.h \
+	runtime/apply/delete.c \
+	runtime/apply/exec.c \
+	runtime/apply/find.c \
+	runtime/apply/hook.c runtime/apply/hook.h \
+	runtime/apply/idmap.c runtime/apply/idmap.h \
+	runtime/apply/init.c runtime/apply/init.h \
+	runtime/apply/join.c runtime/apply/join.h \
+	runtime/apply/labels.c \
+	runtime/apply/notify.c \
+	runtime/apply/process.c \
 	runtime/apply/report.c runtime/apply/report.h \
-	runtime/apply/sync.c runtime/apply/sync.h
-libgreffon_a_SOURCES += \
 	runtime/apply/ring.c runtime/apply/ring.h \
+	runtime/apply/sched.c \
 	runtime/apply/seal.c runtime/apply/seal.h \
+	runtime/apply/seccomp.c runtime/apply/seccomp.h \
+	runtime/apply/seccomp_cache.c runtime/apply/seccomp_cache.h \
+	runtime/apply/start.c \
+	runtime/apply/sync.c runtime/apply/sync.h \
+	runtime/apply/sysctl.c runtime/apply/sysctl.h \
+	runtime/apply/tail.c runtime/apply/tail.h \
 	runtime/apply/tty.c runtime/apply/tty.h runtime/apply/tty_relay.c

@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 libgreffon_a_SOURCES += \
+	runtime/cmd/bring_up.c runtime/cmd/bring_up.h \
 	runtime/cmd/cmd.h \
+	runtime/cmd/create.c \
 	runtime/cmd/delete.c \
 	runtime/cmd/document.c runtime/cmd/document.h \
+	runtime/cmd/exec.c \
 	runtime/cmd/features.c \
 	runtime/cmd/kill.c \
 	runtime/cmd/list.c \
 	runtime/cmd/options.c runtime/cmd/options.h \
+	runtime/cmd/plan.c \
+	runtime/cmd/run.c \
 	runtime/cmd/spec.c \
+	runtime/cmd/start.c \
 	runtime/cmd/state.c \
 	runtime/cmd/table.c \
 	runtime/cmd/version.c runtime/cmd/version.h

@@ -4,7 +4,8 @@
 #include <string.h>
 
 const struct cmd *const cmd_table[] = {
-	&cmd_state, &cmd_kill, &cmd_delete, &cmd_list, &cmd_spec, &cmd_features, NULL,
+	&cmd_create, &cmd_start, &cmd_run,  &cmd_exec, &cmd_state,    &cmd_kill, &cmd_delete,
+	&cmd_list,   &cmd_spec,	 &cmd_plan, &cmd_features, NULL,
 };
 
 int cmd_manager(const struct cmd_global *g, enum plan_cgroup_manager *out, struct err *e)

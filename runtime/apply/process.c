@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "apply/creds.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "sys/path.h"
+#include "sys/sys.h"
+
+/* The container's passwd file is untrusted: more than this is not read. */
+#define PROCESS_PASSWD_MAX ((size_t)1 << 20)
+
+int process_rlimits(const struct plan *p, pid_t pid, struct err *e)
+{
+	for (size_t i = 0; i < p->process.n_rlimit; i++) {
+		const struct plan_rlimit *l = &p->process.rlimit[i];
+		struct rlimit64 now;
+
+		if (prlimit64(pid, (unsigned int)l->resource, &l->limit, NULL) == 0)
+			continue;
+		int code = errno;
+		if (code == EPERM && prlimit64(pid, (unsigned int)l->resource, NULL, &now) == 0)
+			return err_set(e, EPERM,
+				       "process.rlimits[%zu]: %s: hard limit %llu is above the caller's %llu, which needs "
+				       "CAP_SYS_RESOURCE (operation not permitted); ask for less, in podman by default_ulimits of "
+				       "containers.conf",
+				       i, l->name, (unsigned long long)l->limit.rlim_max,
+				       (unsigned long long)now.rlim_max);
+		return err_sys(e, code, "process.rlimits[%zu]: %s", i, l->name);
+	}
+	return 0;
+}
+
+int process_oom_score(const struct plan *p, const struct procfs *pf, pid_t pid, struct err *e)
+{
+	char rel[40], value[16];
+	struct err why = {0};
+
+	if (!p->process.oom_score_adj.set)
+		return 0;
+	if (pid == 0)
+		(void)snprintf(rel, sizeof(rel), "self/oom_score_adj");
+	else
+		(void)snprintf(rel, sizeof(rel), "%d/oom_score_adj", (int)pid);
+	(void)snprintf(value, sizeof(value), "%d", (int)p->process.oom_score_adj.v);
+	if (procfs_write(pf, rel, value, &why) == 0)
+		return 0;
+	if ((why.code == EACCES || why.code == EPERM) && geteuid() != 0) {
+		log_warn("process.oomScoreAdj: lowering it to %s is not permitted, it stays as it is", value);
+		return 0;
+	}
+	(void)err_take(e, &why);
+	return err_at(e, "process.oomScoreAdj");
+}
+
+/* HOME of uid out of passwd text: name:password:uid:gid:gecos:home:shell. NULL: not there. */
+static const char *process_passwd_home(char *text, uid_t uid, struct arena *a)
+{
+	char *save_line = NULL;
+
+	for (char *line = strtok_r(text, "\n", &save_line); line != NULL; line = strtok_r(NULL, "\n", &save_line)) {
+		char *field[7] = {line};
+		size_t n = 1;
+		for (char *c = line; *c != '\0' && n < 7; c++)
+			if (*c == ':') {
+				*c = '\0';
+				field[n++] = c + 1;
+			}
+		uint64_t v;
+		if (n >= 6 && num_u64(field[2], UINT32_MAX, &v) == 0 && v == uid && field[5][0] == '/')
+			return arena_strdup(a, field[5]);
+	}
+	return NULL;
+}
+
+const char *const *process_environment(const struct plan *p, struct arena *a)
+{
+	const struct plan_process *pp = &p->process;
+	char *text;
+
+	if (!pp->home_missing)
+		return pp->env;
+	const char **env = arena_array(a, pp->n_env + 2, sizeof(*env));
+	size_t n = 0;
+	for (size_t i = 0; i < pp->n_env; i++)
+		if (strncmp(pp->env[i], "HOME=", 5) != 0)
+			env[n++] = pp->env[i];
+	const char *home = NULL;
+	if (io_read_file(AT_FDCWD, "/etc/passwd", PROCESS_PASSWD_MAX, a, &text, NULL) == 0)
+		home = process_passwd_home(text, p->creds.uid, a);
+	env[n] = arena_printf(a, "HOME=%s", home != NULL ? home : "/");
+	return env;
+}
+
+int process_chdir(const struct plan *p, int root, struct err *e)
+{
+	char now[4096];
+	const char *cwd = p->process.cwd;
+
+	if (cwd == NULL)
+		return 0;
+	struct err why = {0};
+	autoclose int dir = path_open(root, cwd, O_PATH | O_DIRECTORY, &why);
+	/* the peers make it; engines rely on that for the working directory of an image */
+	if (dir == -ENOENT)
+		dir = path_mkdir(root, cwd, 0755, &why);
+	if (dir < 0)
+		return err_set(e, -dir, "process.cwd: '%s': %s", cwd, err_name(-dir));
+	if (fchdir(dir) < 0)
+		return err_sys(e, errno, "process.cwd: '%s'", cwd);
+	/* "(unreachable)/..." is what the kernel says of a directory outside of the root */
+	if (getcwd(now, sizeof(now)) == NULL || now[0] != '/')
+		return err_set(e, EXDEV, "process.cwd: '%s' leads out of the container", cwd);
+	return 0;
+}
+
+int process_stdio_owner(const struct plan *p, struct err *e)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		struct stat st;
+
+		if (fstat(fd, &st) < 0 || st.st_uid == p->creds.uid)
+			continue;
+		if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))
+			continue;
+		/* the group stays: 5 (tty) of a terminal. Files of another file system or user may refuse. */
+		if (fchown(fd, p->creds.uid, (gid_t)-1) < 0 && errno != EINVAL && errno != EPERM && errno != EROFS)
+			return err_sys(e, errno, "giving descriptor %d to user %u", fd, p->creds.uid);
+	}
+	return 0;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <linux/seccomp.h>
+#include <string.h>
+
+#include "libocispec/oci.h"
+#include "plan/plan.h"
+
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* 5.19 */
+#endif
+
+/* errno values end at 4095 (MAX_ERRNO); a filter cuts larger ones. */
+#define SECCOMP_MAX_ERRNO 4095
+
+static const struct {
+	const char *name;
+	unsigned int flag;
+} seccomp_flags[] = {
+	{"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
+	{"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
+	{"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
+	{"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV},
+};
+
+static int seccomp_flag(const char *name, size_t i, unsigned int *flags, struct err *e)
+{
+	for (size_t k = 0; k < ARRAY_LEN(seccomp_flags); k++)
+		if (strcmp(name, seccomp_flags[k].name) == 0) {
+			*flags |= seccomp_flags[k].flag;
+			return 0;
+		}
+	return err_set(e, EINVAL, "linux.seccomp.flags[%zu]: unknown flag '%s'", i, name);
+}
+
+static int seccomp_rule(const struct oci_syscall *s, struct err *e)
+{
+	if (s->n_names == 0)
+		return err_set(e, EINVAL, ".names: must not be empty");
+	if (s->errno_ret.v > SECCOMP_MAX_ERRNO)
+		return err_set(e, ERANGE, ".errnoRet: must be 0 to %d", SECCOMP_MAX_ERRNO);
+	for (size_t i = 0; i < s->n_args; i++)
+		if (s->args[i].index.v > 5)
+			return err_set(e, ERANGE, ".args[%zu].index: must be 0 to 5, got %llu", i,
+				       (unsigned long long)s->args[i].index.v);
+	return 0;
+}
+
+int plan_seccomp_build(struct plan *p, const struct plan_input *in, struct err *e)
+{
+	const struct oci_seccomp *s = in->config->linux != NULL ? in->config->linux->seccomp : NULL;
+	struct plan_seccomp *out = &p->seccomp;
+
+	if (s == NULL)
+		return 0;
+	if (s->default_action == OCI_SECCOMP_NOTIFY)
+		return err_set(e, EINVAL, "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY would also stop the runtime itself");
+	if (s->default_errno_ret.v > SECCOMP_MAX_ERRNO)
+		return err_set(e, ERANGE, "linux.seccomp.defaultErrnoRet: must be 0 to %d", SECCOMP_MAX_ERRNO);
+	for (size_t i = 0; i < s->n_flags; i++)
+		if (seccomp_flag(s->flags[i], i, &out->flags, e) < 0)
+			return -e->code;
+	/* the peers' default: a filter costs nothing in speculation by itself */
+	if (s->flags == NULL)
+		out->flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+	for (size_t i = 0; i < s->n_syscalls; i++) {
+		struct err why = {0};
+		if (seccomp_rule(&s->syscalls[i], &why) < 0)
+			return err_set(e, why.code, "linux.seccomp.syscalls[%zu]%s", i, why.text);
+		out->notify = out->notify || s->syscalls[i].action == OCI_SECCOMP_NOTIFY;
+	}
+	if (s->listener_path != NULL && !out->notify)
+		return err_set(e, EINVAL, "linux.seccomp.listenerPath: no rule has the action SCMP_ACT_NOTIFY");
+	if (s->listener_path == NULL && out->notify)
+		return err_set(e, EINVAL, "linux.seccomp.listenerPath: is required for the action SCMP_ACT_NOTIFY");
+	if (s->listener_path != NULL && s->listener_path[0] != '/')
+		return err_set(e, EINVAL, "linux.seccomp.listenerPath: must be an absolute path, got '%.200s'",
+			       s->listener_path);
+	if (s->listener_metadata != NULL && s->listener_path == NULL)
+		return err_set(e, EINVAL, "linux.seccomp.listenerMetadata: needs listenerPath");
+	out->listener_path = s->listener_path;
+	out->listener_metadata = s->listener_metadata;
+	out->profile = s;
+	return 0;
+}
