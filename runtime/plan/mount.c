@@ -336,7 +336,7 @@ static int mount_context_kind(const struct plan *p, const char **out, struct err
 int plan_mount_build(struct plan *p, const struct plan_input *in, struct err *e)
 {
 	const struct oci_config *c = in->config;
-	const char *label_kind;
+	const char *label_kind = NULL;
 	int r = mount_propagation(p, c->linux == NULL ? NULL : c->linux->rootfs_propagation, e);
 
 	if (r == 0)

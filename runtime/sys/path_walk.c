@@ -102,7 +102,7 @@ int path_walk(int root, const char *path, int flags)
 {
 	__attribute__((cleanup(walk_done))) struct walk w = {.root = root};
 	char name[NAME_MAX + 1];
-	int r, fd;
+	int r = 0, fd = -ENOENT;
 
 	if (path[0] == '\0')
 		return -ENOENT;
