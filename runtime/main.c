@@ -213,8 +213,12 @@ static int main_run(struct arena *a, int argc, char **argv, char **envp)
 		return main_failed(1, &e);
 	if (found.help || (found.n_operands == 0 && !o.version))
 		return options_help_all(main_options, a) < 0 || !found.help;
-	if (o.version)
-		return version_print(a) < 0;
+	if (o.version && version_print(a) == 0)
+		return 0;
+	if (o.version) {
+		(void)err_set(&e, EIO, "write error on standard output");
+		return main_failed(1, &e);
+	}
 	if (main_check_global(&o.g, &e) < 0)
 		return main_failed(1, &e);
 
