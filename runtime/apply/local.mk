@@ -16,10 +16,13 @@ libgreffon_a_SOURCES += \
 	runtime/apply/notify.c \
 	runtime/apply/process.c \
 	runtime/apply/report.c runtime/apply/report.h \
+	runtime/apply/ring.c runtime/apply/ring.h \
 	runtime/apply/sched.c \
+	runtime/apply/seal.c runtime/apply/seal.h \
 	runtime/apply/seccomp.c runtime/apply/seccomp.h \
 	runtime/apply/seccomp_cache.c runtime/apply/seccomp_cache.h \
 	runtime/apply/start.c \
 	runtime/apply/sync.c runtime/apply/sync.h \
 	runtime/apply/sysctl.c runtime/apply/sysctl.h \
-	runtime/apply/tail.c runtime/apply/tail.h
+	runtime/apply/tail.c runtime/apply/tail.h \
+	runtime/apply/tty.c runtime/apply/tty.h runtime/apply/tty_relay.c

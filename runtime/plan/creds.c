@@ -45,7 +45,7 @@ static void creds_caps(struct plan *p, const struct oci_capabilities *c, uint64_
 	caps->effective &= caps->permitted;
 	uint64_t ambient = caps->ambient & caps->permitted & caps->inheritable;
 	if (ambient != caps->ambient)
-		log_warn("process.capabilities.ambient: those not in permitted and inheritable are left out");
+		log_debug("process.capabilities.ambient: those not in permitted and inheritable are left out");
 	caps->ambient = ambient;
 	if (*refused != '\0')
 		log_warn("process.capabilities: unknown or not available here, left out: %s", refused);
