@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/log.h"
@@ -69,8 +70,7 @@ static const char *update_old_value(struct arena *a, char *text)
 	text[strcspn(text, "\n")] = '\0';
 	if (strncmp(text, "default ", 8) == 0)
 		text += 8;
-	/* an empty list (cpuset) is written as an empty line: a write of nothing would not reach the kernel */
-	return text[0] == '\0' ? "\n" : arena_strdup(a, text);
+	return arena_strdup(a, text);
 }
 
 /* The former value of a setting: of the file itself, or of the entries (one a line) that it changes. */
@@ -101,9 +101,13 @@ static int update_prepare(const struct cgroup *c, const struct plan_setting *s, 
 		return s->optional ? 0
 				   : err_set(e, ENOTSUP, "%s: the controller '%s' is not available to this container",
 					     s->origin, s->controller);
-	const char *value;
-	if (settings_pick(step->dir, s, a, &step->file, &value) == 0)
-		step->old = update_old(a, step, value);
+	struct settings_choice choice = SETTINGS_CHOICE(s);
+	while (step->file == NULL && settings_next(&choice)) {
+		if (access(arena_printf(a, "%s/%s", step->dir->path, choice.file), F_OK) < 0)
+			continue;
+		step->file = arena_strdup(a, choice.file);
+		step->old = update_old(a, step, choice.value);
+	}
 	return 0;
 }
 
@@ -187,7 +191,7 @@ int cgroup_update(const struct cgroup *c, const struct plan_cgroup *pc, struct e
 		return r;
 	r = update_write(steps, pc->settings.n, e);
 	if (r == 0 && pc->rules.n > 0)
-		r = device_apply(c, &pc->rules, &a, e);
+		r = device_apply(c, &pc->rules, DEVICE_LIVE, &a, e);
 	if (r < 0)
 		update_undo(steps, pc->settings.n, &a);
 	return r;
