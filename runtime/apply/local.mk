@@ -26,3 +26,14 @@ libgreffon_a_SOURCES += \
 	runtime/apply/sysctl.c runtime/apply/sysctl.h \
 	runtime/apply/tail.c runtime/apply/tail.h \
 	runtime/apply/tty.c runtime/apply/tty.h runtime/apply/tty_relay.c
+libgreffon_a_SOURCES += \
+	runtime/apply/device.c \
+	runtime/apply/mask.c \
+	runtime/apply/mount.c runtime/apply/mount.h \
+	runtime/apply/mount_cgroup.c runtime/apply/mount_cgroup.h \
+	runtime/apply/mount_copyup.c runtime/apply/mount_copyup.h \
+	runtime/apply/mount_fs.c runtime/apply/mount_fs.h \
+	runtime/apply/mount_idmap.c runtime/apply/mount_idmap.h \
+	runtime/apply/mount_legacy.c runtime/apply/mount_legacy.h \
+	runtime/apply/mount_open.c runtime/apply/mount_open.h \
+	runtime/apply/root.c

@@ -10,7 +10,7 @@
 #include "apply/mount_legacy.h"
 #include "apply/mount_open.h"
 #include "base/log.h"
-#include "sys/procfs.h"
+#include "sys/path.h"
 #include "sys/sys.h"
 
 static uint64_t cgroup_attributes(const struct plan_mount *m, const struct plan_cgroup_view *v)
@@ -19,7 +19,8 @@ static uint64_t cgroup_attributes(const struct plan_mount *m, const struct plan_
 }
 
 /* With mount(2): the name is looked up again for the flags, in a tree of our own. */
-static int cgroup_bind_legacy(const struct plan_cgroup_view *v, uint64_t attr, int at, const char *name)
+static int cgroup_bind_legacy(const struct plan_cgroup_view *v, uint64_t attr, int at,
+			      const char *name)
 {
 	autoclose int from = open(v->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	autoclose int to = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -29,27 +30,25 @@ static int cgroup_bind_legacy(const struct plan_cgroup_view *v, uint64_t attr, i
 	int r = mount_legacy_bind(from, to, false);
 	if (r < 0)
 		return r;
-	/* "." of the covered directory is the directory; its name leads to what covers it */
+	/* to is what is covered now; its name leads to what covers it */
 	autoclose int made = openat(at, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return made < 0 ? -errno : mount_legacy_remount(made, mount_legacy_flags(attr));
 }
 
-/* Binds the view's source on name below the descriptor at, "" being at itself. 0 or -errno. */
+/* Binds the view's source on directory name below at, or on at itself where name is "". 0 or
+ * -errno. */
 static int cgroup_bind(const struct plan_cgroup_view *v, uint64_t attr, int at, const char *name)
 {
 	autoclose int fd = sys_open_tree(AT_FDCWD, v->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
-	if (fd >= 0) {
-		int r = mount_set(fd, 0, attr, 0, MS_PRIVATE);
-		if (r == 0)
-			r = sys_move_mount(fd, "", at, name,
-					   MOVE_MOUNT_F_EMPTY_PATH | (name[0] == '\0' ? MOVE_MOUNT_T_EMPTY_PATH : 0));
-		if (r != -ENOSYS)
-			return r;
-	} else if (fd != -ENOSYS) {
+	if (fd < 0)
 		return fd;
-	}
-	return cgroup_bind_legacy(v, attr, at, name);
+	int r = mount_set(fd, 0, attr, 0, MS_PRIVATE);
+	if (r < 0)
+		return r;
+	return sys_move_mount(fd, "", at, name,
+			      MOVE_MOUNT_F_EMPTY_PATH |
+				      (name[0] == '\0' ? MOVE_MOUNT_T_EMPTY_PATH : 0));
 }
 
 /* v2. fd of a detached cgroup2 mount, or -errno where the bind has to do. */
@@ -66,7 +65,23 @@ static int cgroup_new_v2(const struct plan *p, const struct plan_mount *m, struc
 	return mount_fs_new(p, &fs, FD_NONE, e);
 }
 
-static int cgroup_v2(const struct plan *p, const struct plan_mount *m, int target, struct err *e)
+/* With mount(2), as any bind mount of the config. */
+static int cgroup_v2_legacy(const struct plan *p, const struct plan_mount *m, int root, int target,
+			    struct err *e)
+{
+	struct plan_mount bind = {
+		.verb = MOUNT_BIND,
+		.source = p->mounts.cgroup[0].source,
+		.target = m->target,
+		.attr_set = cgroup_attributes(m, &p->mounts.cgroup[0]),
+		.propagation = MS_PRIVATE,
+	};
+
+	return mount_legacy(&bind, root, target, e);
+}
+
+static int cgroup_v2(const struct plan *p, const struct plan_mount *m, int root, int target,
+		     struct err *e)
 {
 	const struct plan_cgroup_view *v = &p->mounts.cgroup[0];
 	struct err why = {0};
@@ -74,15 +89,19 @@ static int cgroup_v2(const struct plan *p, const struct plan_mount *m, int targe
 	int r = fd;
 
 	if (fd >= 0)
-		r = sys_move_mount(fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+		r = sys_move_mount(fd, "", target, "",
+				   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 	else if (fd == -EPERM || fd == -EBUSY || fd == -ENOSYS)
 		r = cgroup_bind(v, cgroup_attributes(m, v), target, "");
 	else
 		return err_take(e, &why);
+	if (r == -ENOSYS)
+		return cgroup_v2_legacy(p, m, root, target, e);
 	return r < 0 ? err_sys(e, -r, "'%s' as the container's cgroup", v->source) : 0;
 }
 
-/* Links for the controllers that are mounted together under another name. "name=systemd" is called systemd. */
+/* Links for the controllers that are mounted together under another name. "name=systemd" is called
+ * systemd. */
 static int cgroup_links(const struct plan_cgroup_view *v, int dir)
 {
 	const char *s = v->controllers == NULL ? "" : v->controllers;
@@ -116,6 +135,8 @@ static int cgroup_fill(const struct plan *p, const struct plan_mount *m, int dir
 			return err_sys(e, errno, "directory '%s'", v->name);
 		}
 		int r = cgroup_bind(v, cgroup_attributes(m, v), dir, v->name);
+		if (r == -ENOSYS)
+			r = cgroup_bind_legacy(v, cgroup_attributes(m, v), dir, v->name);
 		if (r == -ENOENT) { /* no cgroup of the container there */
 			(void)unlinkat(dir, v->name, AT_REMOVEDIR);
 			continue;
@@ -130,11 +151,12 @@ static int cgroup_fill(const struct plan *p, const struct plan_mount *m, int dir
 }
 
 /* A tmpfs on target; fd of its root. */
-static int cgroup_tmpfs(const struct plan *p, const struct plan_mount *m, int target, struct err *e)
+static int cgroup_tmpfs(const struct plan *p, const struct plan_mount *m, int root, int target,
+			struct err *e)
 {
-	char path[32];
 	struct plan_mount fs = *m;
 
+	fs.verb = MOUNT_FS;
 	fs.fstype = "tmpfs";
 	fs.source = "tmpfs";
 	fs.data = "mode=755";
@@ -143,28 +165,26 @@ static int cgroup_tmpfs(const struct plan *p, const struct plan_mount *m, int ta
 	fs.rec_attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	autoclose int fd = mount_fs_new(p, &fs, target, e);
 	if (fd == -ENOSYS) {
-		if (mount("tmpfs", procfs_fd_path(target, path), "tmpfs",
-			  mount_legacy_flags(fs.attr_set | fs.rec_attr_set), fs.data) < 0)
-			return err_sys(e, errno, "a tmpfs for the cgroups");
-		/* ".." and back would be a name; a path through the magic link ends on top of the mount */
-		fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		return fd < 0 ? err_sys(e, errno, "the tmpfs of the cgroups") : fd_take(&fd);
+		int r = mount_legacy(&fs, root, target, e);
+		return r < 0 ? r : path_open(root, m->target, O_PATH | O_DIRECTORY, e);
 	}
 	if (fd < 0)
 		return fd;
-	int r = sys_move_mount(fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	int r = sys_move_mount(fd, "", target, "",
+			       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 	return r < 0 ? err_sys(e, -r, "attaching the tmpfs of the cgroups") : fd_take(&fd);
 }
 
-int mount_cgroup(const struct plan *p, const struct plan_mount *m, int target, struct err *e)
+int mount_cgroup(const struct plan *p, const struct plan_mount *m, int root, int target,
+		 struct err *e)
 {
 	if (p->mounts.n_cgroup == 0) {
 		log_warn("%s: the host has no cgroups mounted, nothing to show", m->origin);
 		return 0;
 	}
 	if (p->mounts.cgroup[0].name == NULL)
-		return cgroup_v2(p, m, target, e);
-	autoclose int dir = cgroup_tmpfs(p, m, target, e);
+		return cgroup_v2(p, m, root, target, e);
+	autoclose int dir = cgroup_tmpfs(p, m, root, target, e);
 	if (dir < 0)
 		return dir;
 	int r = cgroup_fill(p, m, dir, e);

@@ -51,14 +51,16 @@ static int copyup_bytes(int in, int out)
 static int copyup_file(int from, int to, const char *name, mode_t mode)
 {
 	/* what was a file a moment ago may be a fifo now */
-	autoclose int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	autoclose int in =
+		openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat st;
 
 	if (in < 0)
 		return -errno;
 	if (fstat(in, &st) < 0 || !S_ISREG(st.st_mode))
 		return -EAGAIN;
-	autoclose int out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 0777);
+	autoclose int out =
+		openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 0777);
 	if (out < 0)
 		return -errno;
 	return copyup_bytes(in, out);

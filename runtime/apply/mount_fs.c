@@ -24,8 +24,9 @@ struct fs_option {
 	bool has_value;
 };
 
-/* Takes the next option off *data; commas inside quotes belong to the value and quotes around a value are
- * taken away, as the parser of mount(2) does. 1, 0 at the end, -E2BIG when fsconfig can't take it. */
+/* Takes the next option off *data; commas inside quotes belong to the value and quotes around a
+ * value are taken away, as the parser of mount(2) does. 1, 0 at the end, -E2BIG when fsconfig can't
+ * take it. */
 static int fs_next(const char **data, struct fs_option *o)
 {
 	const char *s = *data + strspn(*data, ",");
@@ -72,7 +73,8 @@ const char *mount_fs_extra(const struct plan_mount *m, int target, char buf[stat
 	int n = 0;
 
 	buf[0] = '\0';
-	if (strcmp(m->fstype, "tmpfs") != 0 || fs_has_option(m->data, "mode") || fstat(target, &st) < 0)
+	if (strcmp(m->fstype, "tmpfs") != 0 || fs_has_option(m->data, "mode") ||
+	    fstat(target, &st) < 0)
 		return buf;
 	n = snprintf(buf, 64, "mode=%o", (unsigned int)st.st_mode & 07777);
 	if (st.st_uid != 0 && st.st_uid != 65534 && !fs_has_option(m->data, "uid"))
@@ -82,7 +84,8 @@ const char *mount_fs_extra(const struct plan_mount *m, int target, char buf[stat
 	return buf;
 }
 
-/* The kernel's own words about a refused option, from the context's log: "e tmpfs: Unknown parameter 'x'". */
+/* The kernel's own words about a refused option, from the context's log: "e tmpfs: Unknown
+ * parameter 'x'". */
 static int fs_refused(int fs, const char *what, int code, struct err *e)
 {
 	char log[256];
@@ -95,8 +98,8 @@ static int fs_refused(int fs, const char *what, int code, struct err *e)
 	return err_set(e, code, ".options: %s: %s", what, log + 2);
 }
 
-static int fs_set(const struct plan *p, const struct plan_mount *m, int fs, const struct fs_option *o,
-		  struct err *e)
+static int fs_set(const struct plan *p, const struct plan_mount *m, int fs,
+		  const struct fs_option *o, struct err *e)
 {
 	int r = sys_fsconfig(fs, o->has_value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, o->key,
 			     o->has_value ? o->value : NULL, 0);
@@ -104,7 +107,8 @@ static int fs_set(const struct plan *p, const struct plan_mount *m, int fs, cons
 	/* Engines ask for the tty group 5 always; a namespace with a single id has none. */
 	if (r == -EINVAL && strcmp(m->fstype, "devpts") == 0 && strcmp(o->key, "gid") == 0 &&
 	    plan_has_ns(p, CLONE_NEWUSER)) {
-		log_debug("%s: gid=%s is not mapped in the user namespace and left out", m->origin, o->value);
+		log_debug("%s: gid=%s is not mapped in the user namespace and left out", m->origin,
+			  o->value);
 		return 0;
 	}
 	return r < 0 ? fs_refused(fs, o->key, -r, e) : 0;
@@ -137,15 +141,17 @@ static bool fs_is_virtual(const char *type)
 	return false;
 }
 
-/* iversion is the default of every file system that has it and silent concerns the kernel's log alone: neither
- * can be said to fsconfig(2). */
+/* iversion is the default of every file system that has it and silent concerns the kernel's log
+ * alone: neither can be said to fsconfig(2). */
 static int fs_flags(const struct plan_mount *m, int fs, struct err *e)
 {
 	static const struct {
 		unsigned int flag;
 		const char *name;
-	} names[] = {
-		{MS_SYNCHRONOUS, "sync"}, {MS_DIRSYNC, "dirsync"}, {MS_MANDLOCK, "mand"}, {MS_LAZYTIME, "lazytime"}};
+	} names[] = {{MS_SYNCHRONOUS, "sync"},
+		     {MS_DIRSYNC, "dirsync"},
+		     {MS_MANDLOCK, "mand"},
+		     {MS_LAZYTIME, "lazytime"}};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		if ((m->sb_flags & names[i].flag) == 0)
@@ -162,7 +168,8 @@ static int fs_flags(const struct plan_mount *m, int fs, struct err *e)
 	return 0;
 }
 
-static int fs_configure(const struct plan *p, const struct plan_mount *m, int fs, int target, struct err *e)
+static int fs_configure(const struct plan *p, const struct plan_mount *m, int fs, int target,
+			struct err *e)
 {
 	char extra[64];
 	int r;
@@ -185,8 +192,10 @@ static int fs_failed(const struct plan_mount *m, int code, struct err *e)
 	if (code == ENODEV)
 		return err_set(e, code, ".type: the kernel has no file system '%s'", m->fstype);
 	if (code == EPERM && strcmp(m->fstype, "proc") == 0)
-		return err_set(e, code, ".type: 'proc' needs a pid namespace of the container's own, and an outer /proc "
-					"of which nothing is covered or locked");
+		return err_set(e, code,
+			       ".type: 'proc' needs a pid namespace of the container's own, and an "
+			       "outer /proc "
+			       "of which nothing is covered or locked");
 	return err_sys(e, code, "mounting '%s' of type '%s'", m->source, m->fstype);
 }
 

@@ -16,16 +16,20 @@
 
 const char *mount_fs_name(int fd, char buf[static 32])
 {
-	/* Those without idmapped mounts are met on clusters; their numbers are not all in linux/magic.h. */
+	/* Those without idmapped mounts are met on clusters; their numbers are not all in
+	 * linux/magic.h. */
 	static const struct {
 		unsigned long magic;
 		const char *name;
 	} names[] = {
-		{EXT4_SUPER_MAGIC, "ext4"},	  {TMPFS_MAGIC, "tmpfs"},   {NFS_SUPER_MAGIC, "nfs"},
-		{OVERLAYFS_SUPER_MAGIC, "overlay"}, {0x58465342, "xfs"},    {BTRFS_SUPER_MAGIC, "btrfs"},
-		{0x0bd00bd0, "lustre"},		  {0x47504653, "gpfs"},	    {0x65735546, "fuse"},
-		{PROC_SUPER_MAGIC, "proc"},	  {SYSFS_MAGIC, "sysfs"},   {0x19830326, "beegfs"},
-		{0xff534d42, "cifs"},		  {0x00c36400, "ceph"},	    {SQUASHFS_MAGIC, "squashfs"},
+		{EXT4_SUPER_MAGIC, "ext4"},   {TMPFS_MAGIC, "tmpfs"},
+		{NFS_SUPER_MAGIC, "nfs"},     {OVERLAYFS_SUPER_MAGIC, "overlay"},
+		{0x58465342, "xfs"},	      {BTRFS_SUPER_MAGIC, "btrfs"},
+		{0x0bd00bd0, "lustre"},	      {0x47504653, "gpfs"},
+		{0x65735546, "fuse"},	      {PROC_SUPER_MAGIC, "proc"},
+		{SYSFS_MAGIC, "sysfs"},	      {0x19830326, "beegfs"},
+		{0xff534d42, "cifs"},	      {0x00c36400, "ceph"},
+		{SQUASHFS_MAGIC, "squashfs"},
 	};
 	struct statfs fs;
 
@@ -46,12 +50,14 @@ static int mount_idmap_write(const struct procfs *pf, pid_t pid, const char *fil
 	const char *text = "";
 
 	for (size_t i = 0; i < map->n; i++)
-		text = arena_printf(&a, "%s%u %u %u\n", text, map->v[i].inside, map->v[i].outside, map->v[i].count);
+		text = arena_printf(&a, "%s%u %u %u\n", text, map->v[i].inside, map->v[i].outside,
+				    map->v[i].count);
 	(void)snprintf(rel, sizeof(rel), "%d/%s", pid, file);
 	return procfs_write(pf, rel, text, e);
 }
 
-static int mount_idmap_open(const struct plan_mount *m, const struct procfs *pf, pid_t pid, struct err *e)
+static int mount_idmap_open(const struct plan_mount *m, const struct procfs *pf, pid_t pid,
+			    struct err *e)
 {
 	char rel[48];
 	int r = mount_idmap_write(pf, pid, "uid_map", &m->uid, e);
@@ -95,13 +101,15 @@ static int mount_idmap_own(const struct plan *p, struct err *e)
 		if (p->ns.join[i].type != CLONE_NEWUSER)
 			continue;
 		int fd = open(p->ns.join[i].path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-		return fd < 0 ? err_sys(e, errno, "%s.path: '%s'", p->ns.join[i].origin, p->ns.join[i].path) : fd;
+		return fd < 0 ? err_sys(e, errno, "%s.path: '%s'", p->ns.join[i].origin,
+					p->ns.join[i].path)
+			      : fd;
 	}
 	return err_set(e, EINVAL, ".options: 'idmap' needs mappings or a user namespace");
 }
 
-int mount_idmap_set(const struct plan *p, const struct plan_mount *m, const struct procfs *pf, int fd,
-		    struct err *e)
+int mount_idmap_set(const struct plan *p, const struct plan_mount *m, const struct procfs *pf,
+		    int fd, struct err *e)
 {
 	char buf[32];
 	autoclose int ns = m->idmap_own ? mount_idmap_own(p, e) : mount_idmap_namespace(m, pf, e);
@@ -109,14 +117,19 @@ int mount_idmap_set(const struct plan *p, const struct plan_mount *m, const stru
 	if (ns < 0)
 		return err_at(e, ".options: idmap");
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (unsigned int)ns};
-	int r = sys_mount_setattr(fd, "", AT_EMPTY_PATH | (m->idmap_recursive ? AT_RECURSIVE : 0), &attr);
+	int r = sys_mount_setattr(fd, "", AT_EMPTY_PATH | (m->idmap_recursive ? AT_RECURSIVE : 0),
+				  &attr);
 	if (r == -EINVAL)
-		return err_set(e, EINVAL, ".options: idmap: the file system of '%s' (%s) has no idmapped mounts in "
-					  "this kernel",
-			       m->source, mount_fs_name(fd, buf));
+		return err_set(
+			e, EINVAL,
+			".options: idmap: the file system of '%s' (%s) has no idmapped mounts in "
+			"this kernel",
+			m->source, mount_fs_name(fd, buf));
 	if (r == -EPERM)
-		return err_set(e, EPERM, ".options: idmap: only the owner of the file system of '%s' may map its ids, "
-					 "and a mount that is mapped already can't be mapped again",
+		return err_set(e, EPERM,
+			       ".options: idmap: only the owner of the file system of '%s' may map "
+			       "its ids, "
+			       "and a mount that is mapped already can't be mapped again",
 			       m->source);
 	return r < 0 ? err_sys(e, -r, ".options: idmap of '%s'", m->source) : 0;
 }

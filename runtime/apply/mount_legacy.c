@@ -22,9 +22,9 @@ unsigned long mount_legacy_flags(uint64_t attr)
 		uint64_t attr;
 		unsigned long flag;
 	} pairs[] = {
-		{MOUNT_ATTR_RDONLY, MS_RDONLY},	  {MOUNT_ATTR_NOSUID, MS_NOSUID},
-		{MOUNT_ATTR_NODEV, MS_NODEV},	  {MOUNT_ATTR_NOEXEC, MS_NOEXEC},
-		{MOUNT_ATTR_NOATIME, MS_NOATIME}, {MOUNT_ATTR_STRICTATIME, MS_STRICTATIME},
+		{MOUNT_ATTR_RDONLY, MS_RDONLY},		{MOUNT_ATTR_NOSUID, MS_NOSUID},
+		{MOUNT_ATTR_NODEV, MS_NODEV},		{MOUNT_ATTR_NOEXEC, MS_NOEXEC},
+		{MOUNT_ATTR_NOATIME, MS_NOATIME},	{MOUNT_ATTR_STRICTATIME, MS_STRICTATIME},
 		{MOUNT_ATTR_NODIRATIME, MS_NODIRATIME}, {0x00200000, MS_NOSYMFOLLOW},
 	};
 	unsigned long flags = 0;
@@ -39,10 +39,10 @@ int mount_legacy_bind(int from, int target, bool recursive)
 {
 	char a[32], b[32];
 
-	return mount(procfs_fd_path(from, a), procfs_fd_path(target, b), NULL, MS_BIND | (recursive ? MS_REC : 0),
-		     NULL) < 0 ?
-		       -errno :
-		       0;
+	return mount(procfs_fd_path(from, a), procfs_fd_path(target, b), NULL,
+		     MS_BIND | (recursive ? MS_REC : 0), NULL) < 0
+		       ? -errno
+		       : 0;
 }
 
 /* The flags of a mount as mount(2) takes them; statvfs names them differently only for relatime. */
@@ -53,21 +53,27 @@ static unsigned long legacy_current(int fd)
 
 	if (fstatvfs(fd, &st) < 0)
 		return 0;
-	flags = st.f_flag & (ST_RDONLY | ST_NOSUID | ST_NODEV | ST_NOEXEC | ST_NOATIME | ST_NODIRATIME);
+	flags = st.f_flag &
+		(ST_RDONLY | ST_NOSUID | ST_NODEV | ST_NOEXEC | ST_NOATIME | ST_NODIRATIME);
 	return flags | ((st.f_flag & ST_RELATIME) != 0 ? MS_RELATIME : 0);
+}
+
+int mount_legacy_remount_at(const char *path, int fd, unsigned long flags)
+{
+	flags |= MS_REMOUNT | MS_BIND;
+	if (mount(NULL, path, NULL, flags, NULL) == 0)
+		return 0;
+	if (errno != EPERM)
+		return -errno;
+	flags |= legacy_current(fd);
+	return mount(NULL, path, NULL, flags, NULL) < 0 ? -errno : 0;
 }
 
 int mount_legacy_remount(int fd, unsigned long flags)
 {
 	char path[32];
 
-	flags |= MS_REMOUNT | MS_BIND;
-	if (mount(NULL, procfs_fd_path(fd, path), NULL, flags, NULL) == 0)
-		return 0;
-	if (errno != EPERM)
-		return -errno;
-	flags |= legacy_current(fd);
-	return mount(NULL, path, NULL, flags, NULL) < 0 ? -errno : 0;
+	return mount_legacy_remount_at(procfs_fd_path(fd, path), fd, flags);
 }
 
 /* A remount replaces all flags: those of the source which nobody asked to change are kept. */
@@ -78,7 +84,9 @@ static int legacy_finish_bind(const struct plan_mount *m, int fd, struct err *e)
 	unsigned long now = legacy_current(fd);
 
 	if ((m->rec_attr_set | m->rec_attr_clr) != 0 && m->recursive)
-		return err_set(e, ENOSYS, ".options: the options for whole trees (rro and so on) need Linux 5.12");
+		return err_set(
+			e, ENOSYS,
+			".options: the options for whole trees (rro and so on) need Linux 5.12");
 	if (((now & ~clr) | set) == now)
 		return 0;
 	int r = mount_legacy_remount(fd, (now & ~clr) | set);
@@ -97,11 +105,13 @@ static int legacy_mount(const struct plan_mount *m, int target, struct err *e)
 	if (m->remount)
 		flags |= MS_REMOUNT | (m->verb == MOUNT_BIND ? MS_BIND : 0);
 	if (m->verb == MOUNT_FS && !m->remount && mount_fs_extra(m, target, extra)[0] != '\0')
-		data = arena_printf(&a, "%s%s%s", data == NULL ? "" : data, data == NULL ? "" : ",", extra);
+		data = arena_printf(&a, "%s%s%s", data == NULL ? "" : data, data == NULL ? "" : ",",
+				    extra);
 	if (m->copy_up)
 		flags &= ~(unsigned long)MS_RDONLY;
 	if (mount(m->source, procfs_fd_path(target, path), m->fstype, flags, data) < 0)
-		return err_sys(e, errno, "mounting '%s' with mount(2)", m->source == NULL ? "none" : m->source);
+		return err_sys(e, errno, "mounting '%s' with mount(2)",
+			       m->source == NULL ? "none" : m->source);
 	return 0;
 }
 

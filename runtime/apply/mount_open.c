@@ -24,8 +24,9 @@ int mount_set(int fd, unsigned int flags, uint64_t set, uint64_t clr, unsigned l
 	return sys_mount_setattr(fd, "", AT_EMPTY_PATH | flags, &attr);
 }
 
-/* A clone is a peer of the mount it was taken of. Unless the whole rootfs is to be shared with the host it
- * becomes a slave first, as it would have by being cloned out of the container's slave tree. */
+/* A clone is a peer of the mount it was taken of. Unless the whole rootfs is to be shared with the
+ * host it becomes a slave first, as it would have by being cloned out of the container's slave
+ * tree. */
 static unsigned long mount_default_propagation(const struct plan *p)
 {
 	unsigned long kind = p->mounts.root_propagation & ~(unsigned long)MS_REC;
@@ -35,7 +36,8 @@ static unsigned long mount_default_propagation(const struct plan *p)
 
 int mount_open_rootfs(const struct plan *p, const char *path)
 {
-	autoclose int fd = sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	autoclose int fd =
+		sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	unsigned long kind = mount_default_propagation(p);
 
 	if (fd < 0)
@@ -46,15 +48,18 @@ int mount_open_rootfs(const struct plan *p, const char *path)
 	return r < 0 ? r : fd_take(&fd);
 }
 
-/* Attributes and propagation on the detached tree. The top's own words override those for the tree. */
+/* Attributes and propagation on the detached tree. The top's own words override those for the tree.
+ */
 static int mount_open_attributes(const struct plan *p, const struct plan_mount *m, int fd)
 {
 	unsigned long first = mount_default_propagation(p), last = m->propagation;
 	uint64_t set = m->attr_set, clr = m->attr_clr;
 	int r;
 
-	/* A plain replacement needs no step between; sharing again does, lest it be the host's peer group. */
-	if ((last & ~(unsigned long)MS_REC) != MS_SHARED && last != 0 && ((last & MS_REC) != 0 || !m->recursive)) {
+	/* A plain replacement needs no step between; sharing again does, lest it be the host's peer
+	 * group. */
+	if ((last & ~(unsigned long)MS_REC) != MS_SHARED && last != 0 &&
+	    ((last & MS_REC) != 0 || !m->recursive)) {
 		first = last;
 		last = 0;
 	}
@@ -75,22 +80,27 @@ static int mount_open_attributes(const struct plan *p, const struct plan_mount *
 int mount_open_bind(const struct plan *p, const struct plan_mount *m, const struct procfs *pf,
 		    bool *out_later, struct err *e)
 {
-	unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (m->recursive ? AT_RECURSIVE : 0) |
+	unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+			     (m->recursive ? AT_RECURSIVE : 0) |
 			     (m->source_nofollow ? AT_SYMLINK_NOFOLLOW : 0);
 	autoclose int fd = sys_open_tree(AT_FDCWD, m->source, flags);
 
 	*out_later = fd == -EPERM;
 	if (fd == -EINVAL)
-		return err_set(e, EINVAL, ".source: '%s': can't be bound (an unbindable mount, or one of another "
-					  "mount namespace)",
-			       m->source);
+		return err_set(
+			e, EINVAL,
+			".source: '%s': can't be bound (an unbindable mount, or one of another "
+			"mount namespace)",
+			m->source);
 	if (fd < 0)
 		return err_sys(e, -fd, ".source: '%s'", m->source);
 	int r = mount_open_attributes(p, m, fd);
 	if (r == -EPERM)
-		return err_set(e, EPERM, ".options: '%s' has flags that a parent user namespace has locked and the "
-					 "options would clear",
-			       m->source);
+		return err_set(
+			e, EPERM,
+			".options: '%s' has flags that a parent user namespace has locked and the "
+			"options would clear",
+			m->source);
 	if (r < 0)
 		return err_sys(e, -r, ".options: setting the attributes of '%s'", m->source);
 	if (m->uid.n > 0 || m->idmap_own) {

@@ -18,9 +18,9 @@ static const struct {
 };
 
 static const struct plan_link device_links[] = {
-	{"/dev/fd", "/proc/self/fd"},	      {"/dev/stdin", "/proc/self/fd/0"},
-	{"/dev/stdout", "/proc/self/fd/1"},   {"/dev/stderr", "/proc/self/fd/2"},
-	{"/dev/ptmx", "pts/ptmx"},	      {"/dev/core", "/proc/kcore"},
+	{"/dev/fd", "/proc/self/fd"},	    {"/dev/stdin", "/proc/self/fd/0"},
+	{"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"},
+	{"/dev/ptmx", "pts/ptmx"},	    {"/dev/core", "/proc/kcore"},
 };
 
 static bool device_is(const char *path, const char *name)
@@ -63,11 +63,11 @@ static int device_type(const struct oci_device *d, mode_t *out, struct err *e)
 			break;
 		}
 	}
-	return err_set(e, EINVAL, ".type: '%s' is not one of c, b, u, p", d->type == NULL ? "" : d->type);
+	return err_set(e, EINVAL, ".type: '%s' is not one of c, b, u, p",
+		       d->type == NULL ? "" : d->type);
 }
 
-static int device_one(const struct oci_device *d, bool bind, struct plan_node *out,
-		      struct err *e)
+static int device_one(const struct oci_device *d, bool bind, struct plan_node *out, struct err *e)
 {
 	mode_t type;
 	int r = device_type(d, &type, e);
@@ -80,17 +80,20 @@ static int device_one(const struct oci_device *d, bool bind, struct plan_node *o
 	if (strncmp(d->path, "/proc/", 6) == 0 || strncmp(d->path, "/sys/", 5) == 0)
 		return err_set(e, EINVAL, ".path: '%s' can't hold a device", d->path);
 	if (type != S_IFIFO && (!d->major.set || !d->minor.set))
-		return err_set(e, EINVAL, ".%s: is required for type '%s'", d->major.set ? "minor" : "major",
-			       d->type);
+		return err_set(e, EINVAL, ".%s: is required for type '%s'",
+			       d->major.set ? "minor" : "major", d->type);
 	if (d->major.v < 0 || d->major.v > 0xfff || d->minor.v < 0 || d->minor.v > 0xfffff)
 		return err_set(e, EINVAL, ".major: %lld:%lld are no device numbers of Linux",
 			       (long long)d->major.v, (long long)d->minor.v);
 	if (d->file_mode.set && (d->file_mode.v & ~(uint64_t)(S_IFMT | 07777)) != 0)
-		return err_set(e, EINVAL, ".fileMode: %llu is no mode", (unsigned long long)d->file_mode.v);
+		return err_set(e, EINVAL, ".fileMode: %llu is no mode",
+			       (unsigned long long)d->file_mode.v);
 	*out = (struct plan_node){
 		.path = d->path,
 		.mode = type | (d->file_mode.set ? (mode_t)(d->file_mode.v & 07777) : 0666),
-		.dev = type == S_IFIFO ? 0 : makedev((unsigned int)d->major.v, (unsigned int)d->minor.v),
+		.dev = type == S_IFIFO
+			       ? 0
+			       : makedev((unsigned int)d->major.v, (unsigned int)d->minor.v),
 		.uid = (uid_t)d->uid.v,
 		.gid = (gid_t)d->gid.v,
 		.bind = bind && type != S_IFIFO,
@@ -117,7 +120,8 @@ static int device_add(struct plan *p, const struct plan_node *node, struct err *
 	}
 	if (strcmp(have->origin, "default") != 0 &&
 	    (have->dev != node->dev || ((have->mode ^ node->mode) & S_IFMT) != 0))
-		return err_set(e, EINVAL, ".path: '%s' is another device in %s", node->path, have->origin);
+		return err_set(e, EINVAL, ".path: '%s' is another device in %s", node->path,
+			       have->origin);
 	*have = *node;
 	return 0;
 }

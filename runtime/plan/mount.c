@@ -43,14 +43,30 @@ static const char *mount_clean(struct arena *a, const char *path)
 	return out;
 }
 
-/* lxcfs puts files of its own over these; anything else below /proc could fake what programs read there
- * (CVE-2019-16884, CVE-2023-27561). */
+/* Itself or below; both are clean. */
+static bool mount_is_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return strncmp(path, dir, n) == 0 && (path[n] == '\0' || path[n] == '/');
+}
+
+/* lxcfs puts files of its own over these; anything else below /proc could fake what programs read
+ * there (CVE-2019-16884, CVE-2023-27561). */
 static bool mount_allowed_below_proc(const char *target)
 {
 	static const char *const files[] = {
-		"cpuinfo", "diskstats", "meminfo",  "stat",
-		"swaps",   "uptime",	"loadavg",  "slabinfo",
-		"net/dev", "sys/kernel/ns_last_pid", "sys/crypto/fips_enabled",
+		"cpuinfo",
+		"diskstats",
+		"meminfo",
+		"stat",
+		"swaps",
+		"uptime",
+		"loadavg",
+		"slabinfo",
+		"net/dev",
+		"sys/kernel/ns_last_pid",
+		"sys/crypto/fips_enabled",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
@@ -70,19 +86,23 @@ static int mount_check_target(const struct mount_entry *m, struct err *e)
 	if (strlen(given) >= 4096)
 		return err_set(e, ENAMETOOLONG, ".destination: is longer than 4095 bytes");
 	if (strcmp(m->target, "/") == 0)
-		return err_set(e, EINVAL, ".destination: '/' can't be mounted on; that is root.path");
+		return err_set(e, EINVAL,
+			       ".destination: '/' can't be mounted on; that is root.path");
 	if (strcmp(m->target, "/proc") == 0 && !proc && !m->opt.bind && !m->opt.remount)
-		return err_set(e, EINVAL, ".destination: only a proc file system may be mounted on '/proc'");
-	if (strncmp(m->target, "/proc/", 6) == 0 && !(m->opt.bind && mount_allowed_below_proc(m->target)))
-		return err_set(e, EINVAL, ".destination: '%s' is inside '/proc', nothing may be mounted there",
+		return err_set(e, EINVAL,
+			       ".destination: only a proc file system may be mounted on '/proc'");
+	if (strncmp(m->target, "/proc/", 6) == 0 &&
+	    !(m->opt.bind && mount_allowed_below_proc(m->target)))
+		return err_set(e, EINVAL,
+			       ".destination: '%s' is inside '/proc', nothing may be mounted there",
 			       given);
 	return 0;
 }
 
-/* crun's "uids=0-1-10#10-11-10;gids=@0-0-1": triples of first id in the file system, first id it is seen as,
- * how many; '@': the second is an id of the container's user namespace. */
-static int mount_idmap_triple(struct plan *p, const char *text, size_t n, const struct plan_idmap *own,
-			      struct plan_idmap *out, struct err *e)
+/* crun's "uids=0-1-10#10-11-10;gids=@0-0-1": triples of first id in the file system, first id it is
+ * seen as, how many; '@': the second is an id of the container's user namespace. */
+static int mount_idmap_triple(struct plan *p, const char *text, size_t n,
+			      const struct plan_idmap *own, struct plan_idmap *out, struct err *e)
 {
 	uint64_t v[3];
 	char *copy = arena_strndup(p->arena, text, n), *at = copy;
@@ -95,7 +115,8 @@ static int mount_idmap_triple(struct plan *p, const char *text, size_t n, const 
 
 		*end = '\0';
 		if (more != (i < 2) || num_u64(at, UINT32_MAX, &v[i]) < 0)
-			return err_set(e, EINVAL, "'%.*s' is not of the form '0-1000-1'", (int)n, text);
+			return err_set(e, EINVAL, "'%.*s' is not of the form '0-1000-1'", (int)n,
+				       text);
 		at = end + 1;
 	}
 	uint32_t outside = (uint32_t)v[1];
@@ -103,9 +124,12 @@ static int mount_idmap_triple(struct plan *p, const char *text, size_t n, const 
 		outside = idmap_outside(own, (uint32_t)v[1]);
 		uint32_t last = idmap_outside(own, (uint32_t)(v[1] + v[2] - 1));
 		if (outside == (uint32_t)-1 || last - outside != v[2] - 1)
-			return err_set(e, EINVAL, "'%s' is not one range of the container's user namespace", text);
+			return err_set(e, EINVAL,
+				       "'%s' is not one range of the container's user namespace",
+				       text);
 	}
-	*ARENA_PUSH(p->arena, out) = (struct plan_idmap_entry){(uint32_t)v[0], outside, (uint32_t)v[2]};
+	*ARENA_PUSH(p->arena, out) =
+		(struct plan_idmap_entry){(uint32_t)v[0], outside, (uint32_t)v[2]};
 	return 0;
 }
 
@@ -116,10 +140,14 @@ static int mount_idmap_spec(struct plan *p, const char *spec, struct plan_mount 
 		bool uids = strncmp(spec, "uids=", 5) == 0;
 
 		if (!uids && strncmp(spec, "gids=", 5) != 0)
-			return err_set(e, EINVAL, ".options: idmap: '%s' starts with neither 'uids=' nor 'gids='", spec);
+			return err_set(
+				e, EINVAL,
+				".options: idmap: '%s' starts with neither 'uids=' nor 'gids='",
+				spec);
 		for (size_t at = 5; at < n;) {
 			size_t len = strcspn(spec + at, "#;");
-			int r = mount_idmap_triple(p, spec + at, len, uids ? &p->ns.uid : &p->ns.gid,
+			int r = mount_idmap_triple(p, spec + at, len,
+						   uids ? &p->ns.uid : &p->ns.gid,
 						   uids ? &out->uid : &out->gid, e);
 			if (r < 0)
 				return err_at(e, ".options: idmap");
@@ -130,7 +158,8 @@ static int mount_idmap_spec(struct plan *p, const char *spec, struct plan_mount 
 	return 0;
 }
 
-static int mount_idmap(struct plan *p, const struct mount_entry *m, struct plan_mount *out, struct err *e)
+static int mount_idmap(struct plan *p, const struct mount_entry *m, struct plan_mount *out,
+		       struct err *e)
 {
 	const struct oci_mount *cfg = m->cfg;
 	bool mapped = cfg->n_uid_mappings > 0 || cfg->n_gid_mappings > 0;
@@ -145,10 +174,12 @@ static int mount_idmap(struct plan *p, const struct mount_entry *m, struct plan_
 		if (r < 0)
 			return r;
 	} else if (mapped) {
-		int r = plan_idmap_build(&out->uid, p->arena, cfg->uid_mappings, cfg->n_uid_mappings, e);
+		int r = plan_idmap_build(&out->uid, p->arena, cfg->uid_mappings,
+					 cfg->n_uid_mappings, e);
 		if (r < 0)
 			return err_at(e, ".uidMappings");
-		r = plan_idmap_build(&out->gid, p->arena, cfg->gid_mappings, cfg->n_gid_mappings, e);
+		r = plan_idmap_build(&out->gid, p->arena, cfg->gid_mappings, cfg->n_gid_mappings,
+				     e);
 		if (r < 0)
 			return err_at(e, ".gidMappings");
 	} else if (p->ns.uid.n > 0) {
@@ -158,8 +189,9 @@ static int mount_idmap(struct plan *p, const struct mount_entry *m, struct plan_
 		out->idmap_own = true;
 		return 0;
 	} else {
-		return err_set(e, EINVAL,
-			       ".options: 'idmap' needs uidMappings and gidMappings, or a user namespace");
+		return err_set(
+			e, EINVAL,
+			".options: 'idmap' needs uidMappings and gidMappings, or a user namespace");
 	}
 	if (out->uid.n == 0 || out->gid.n == 0)
 		return err_set(e, EINVAL, ".%s: is missing, both kinds of mappings are needed",
@@ -167,8 +199,8 @@ static int mount_idmap(struct plan *p, const struct mount_entry *m, struct plan_
 	return 0;
 }
 
-/* The SELinux label goes into the data of what can carry one: not of proc and sysfs, whose labels the policy
- * gives. Quoted, since categories are separated by commas. */
+/* The SELinux label goes into the data of what can carry one: not of proc and sysfs, whose labels
+ * the policy gives. Quoted, since categories are separated by commas. */
 static void mount_label(struct plan *p, const char *kind, struct plan_mount *out)
 {
 	if (p->mounts.label == NULL || out->verb != MOUNT_FS || strcmp(out->fstype, "proc") == 0 ||
@@ -178,7 +210,8 @@ static void mount_label(struct plan *p, const char *kind, struct plan_mount *out
 				 out->data == NULL ? "" : ",", kind, p->mounts.label);
 }
 
-static int mount_source(struct plan *p, const struct mount_entry *m, struct plan_mount *out, struct err *e)
+static int mount_source(struct plan *p, const struct mount_entry *m, struct plan_mount *out,
+			struct err *e)
 {
 	const char *source = m->cfg->source;
 
@@ -188,10 +221,12 @@ static int mount_source(struct plan *p, const struct mount_entry *m, struct plan
 	}
 	if (source == NULL || source[0] == '\0')
 		return err_set(e, EINVAL, ".source: is required for a bind mount");
-	out->source = source[0] == '/' ? source : arena_printf(p->arena, "%s/%s", p->bundle, source);
+	out->source =
+		source[0] == '/' ? source : arena_printf(p->arena, "%s/%s", p->bundle, source);
 	if (m->opt.data != NULL)
 		return err_set(e, EINVAL,
-			       ".options[%zu]: '%s' is no mount option, and bind mounts can't have any of a file system's",
+			       ".options[%zu]: '%s' is no mount option, and bind mounts can't have "
+			       "any of a file system's",
 			       m->opt.data_index, m->cfg->options[m->opt.data_index]);
 	return 0;
 }
@@ -207,7 +242,8 @@ static int mount_kind(const struct mount_entry *m, struct plan_mount *out, struc
 	}
 	if (type == NULL || type[0] == '\0') {
 		if (!m->opt.remount)
-			return err_set(e, EINVAL, ".type: is required unless the mount is a bind or remount");
+			return err_set(e, EINVAL,
+				       ".type: is required unless the mount is a bind or remount");
 		type = "none";
 	}
 	out->open_at = AT_ROOT;
@@ -239,7 +275,12 @@ static int mount_one(struct plan *p, const struct oci_mount *cfg, const char *la
 		return r;
 	if (m.opt.copy_up && (out->verb != MOUNT_FS || strcmp(out->fstype, "tmpfs") != 0))
 		return err_set(e, EINVAL, ".options: 'tmpcopyup' is for a tmpfs only");
-	out->target = cfg->destination;
+	/* Where a link must not be followed or the name has been judged, only the clean name is
+	 * used: "/proc/." would follow a link "/proc". */
+	bool strict = mount_is_below(m.target, "/proc") ||
+		      (out->verb == MOUNT_FS &&
+		       (strcmp(out->fstype, "sysfs") == 0 || strcmp(out->fstype, "proc") == 0));
+	out->target = strict ? m.target : cfg->destination;
 	out->data = m.opt.data;
 	out->attr_set = m.opt.attr_set;
 	out->attr_clr = m.opt.attr_clr;
@@ -259,8 +300,8 @@ static int mount_one(struct plan *p, const struct oci_mount *cfg, const char *la
 	return 0;
 }
 
-/* The pre-pivot propagation is always recursive: a shared mount below "/" would carry the container's mounts
- * back to the host. */
+/* The pre-pivot propagation is always recursive: a shared mount below "/" would carry the
+ * container's mounts back to the host. */
 static int mount_propagation(struct plan *p, const char *word, struct err *e)
 {
 	struct mountopt opt;
@@ -270,18 +311,23 @@ static int mount_propagation(struct plan *p, const char *word, struct err *e)
 		return 0;
 	mountopt_parse(&word, 1, p->arena, &opt);
 	if (opt.propagation == 0)
-		return err_set(e, EINVAL, "linux.rootfsPropagation: '%s' is unknown; one of shared, slave, private, "
-					  "unbindable, perhaps with an r before it",
-			       word);
+		return err_set(
+			e, EINVAL,
+			"linux.rootfsPropagation: '%s' is unknown; one of shared, slave, private, "
+			"unbindable, perhaps with an r before it",
+			word);
 	unsigned long kind = opt.propagation & ~(unsigned long)MS_REC;
-	if (kind == MS_UNBINDABLE) /* such a mount could not be cloned while the rootfs is put together */
+	if (kind ==
+	    MS_UNBINDABLE) /* such a mount could not be cloned while the rootfs is put together */
 		p->mounts.root_propagation = MS_PRIVATE | MS_REC;
 	else
 		p->mounts.root_propagation = kind | MS_REC;
 	if (kind == MS_SHARED || kind == MS_UNBINDABLE)
 		p->mounts.final_propagation = opt.propagation;
 	if (p->mounts.no_pivot && kind == MS_PRIVATE)
-		return err_set(e, EINVAL, "linux.rootfsPropagation: '%s' is not safe together with --no-pivot", word);
+		return err_set(e, EINVAL,
+			       "linux.rootfsPropagation: '%s' is not safe together with --no-pivot",
+			       word);
 	return 0;
 }
 
@@ -306,7 +352,8 @@ static void mount_cgroup_views(struct plan *p, const struct host_cgroups *c)
 
 		path += strspn(path, "/");
 		view->whole = path[0] == '\0';
-		view->source = view->whole ? h->mount : arena_printf(p->arena, "%s/%s", h->mount, path);
+		view->source =
+			view->whole ? h->mount : arena_printf(p->arena, "%s/%s", h->mount, path);
 		view->name = c->mode == CGROUP_V2 ? NULL : mount_base(h->mount);
 		view->controllers = h->controllers;
 	}
@@ -326,9 +373,11 @@ static int mount_context_kind(const struct plan *p, const char **out, struct err
 				return 0;
 			}
 		}
-		return err_set(e, EINVAL, "annotations.run.oci.mount_context_type: '%s' is unknown; one of context, "
-					  "fscontext, defcontext, rootcontext",
-			       p->annotation[i].value);
+		return err_set(
+			e, EINVAL,
+			"annotations.run.oci.mount_context_type: '%s' is unknown; one of context, "
+			"fscontext, defcontext, rootcontext",
+			p->annotation[i].value);
 	}
 	return 0;
 }
@@ -346,12 +395,15 @@ int plan_mount_build(struct plan *p, const struct plan_input *in, struct err *e)
 	if (c->linux != NULL && c->linux->mount_label != NULL && c->linux->mount_label[0] != '\0') {
 		p->mounts.label = c->linux->mount_label;
 		if (strchr(p->mounts.label, '"') != NULL)
-			return err_set(e, EINVAL, "linux.mountLabel: must not hold a quotation mark");
+			return err_set(e, EINVAL,
+				       "linux.mountLabel: must not hold a quotation mark");
 	}
 	if (c->n_mounts > 0 && !plan_has_ns(p, CLONE_NEWNS))
-		return err_set(e, EINVAL, "mounts: need a mount namespace, linux.namespaces has none");
+		return err_set(e, EINVAL,
+			       "mounts: need a mount namespace, linux.namespaces has none");
 	if (c->n_mounts >= INT16_MAX)
-		return err_set(e, EINVAL, "mounts: has %zu entries, %d can be had", c->n_mounts, INT16_MAX - 1);
+		return err_set(e, EINVAL, "mounts: has %zu entries, %d can be had", c->n_mounts,
+			       INT16_MAX - 1);
 	for (size_t i = 0; i < c->n_mounts; i++)
 		if (mount_one(p, &c->mounts[i], label_kind, i, e) < 0)
 			return err_at(e, "mounts[%zu]", i);

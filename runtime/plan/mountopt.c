@@ -33,16 +33,33 @@ struct mountopt_word {
 
 #define BOTH(yes, no, bit)                                                                         \
 	{no, OPT_ATTR, false, false, false, bit}, {yes, OPT_ATTR, true, false, false, bit},        \
-		{"r" no, OPT_ATTR, false, true, false, bit}, {"r" yes, OPT_ATTR, true, true, false, bit}
+		{"r" no, OPT_ATTR, false, true, false, bit},                                       \
+	{                                                                                          \
+		"r" yes, OPT_ATTR, true, true, false, bit                                          \
+	}
 #define ATIME(name, kind, bits)                                                                    \
-	{name, kind, false, false, false, bits}, {"r" name, kind, false, true, false, bits}
+	{name, kind, false, false, false, bits},                                                   \
+	{                                                                                          \
+		"r" name, kind, false, true, false, bits                                           \
+	}
 #define SB(yes, no, bit)                                                                           \
-	{yes, OPT_SB, false, false, false, bit}, {no, OPT_SB, true, false, false, bit}
+	{yes, OPT_SB, false, false, false, bit},                                                   \
+	{                                                                                          \
+		no, OPT_SB, true, false, false, bit                                                \
+	}
 #define PROPAGATION(name, bit)                                                                     \
 	{name, OPT_PROPAGATION, false, false, false, bit},                                         \
-		{"r" name, OPT_PROPAGATION, false, true, false, bit}
-#define SWITCH(name, field) {name, OPT_SWITCH, false, false, false, offsetof(struct mountopt, field)}
-#define OWN(name, field) {name, OPT_SWITCH, false, false, true, offsetof(struct mountopt, field)}
+	{                                                                                          \
+		"r" name, OPT_PROPAGATION, false, true, false, bit                                 \
+	}
+#define SWITCH(name, field)                                                                        \
+	{                                                                                          \
+		name, OPT_SWITCH, false, false, false, offsetof(struct mountopt, field)            \
+	}
+#define OWN(name, field)                                                                           \
+	{                                                                                          \
+		name, OPT_SWITCH, false, false, true, offsetof(struct mountopt, field)             \
+	}
 
 static const struct mountopt_word mountopt_words[] = {
 	BOTH("rw", "ro", MOUNT_ATTR_RDONLY),
@@ -83,7 +100,8 @@ static void mountopt_bits(uint64_t *set, uint64_t *clr, uint64_t bit, bool undo)
 	*clr = undo ? *clr | bit : *clr & ~bit;
 }
 
-/* Access time is a field of several bits: the kernel wants it cleared as a whole whenever it is set. */
+/* Access time is a field of several bits: the kernel wants it cleared as a whole whenever it is
+ * set. */
 static void mountopt_atime(uint64_t *set, uint64_t *clr, uint64_t value)
 {
 	*set = (*set & ~(uint64_t)MOUNT_ATTR__ATIME) | value;
@@ -113,7 +131,8 @@ static void mountopt_apply(const struct mountopt_word *w, struct mountopt *o)
 			mountopt_atime(set, clr, MOUNT_ATTR_RELATIME);
 		return;
 	case OPT_SB:
-		o->sb_flags = w->undo ? o->sb_flags & ~(unsigned int)w->flag : o->sb_flags | (unsigned int)w->flag;
+		o->sb_flags = w->undo ? o->sb_flags & ~(unsigned int)w->flag
+				      : o->sb_flags | (unsigned int)w->flag;
 		return;
 	case OPT_PROPAGATION:
 		o->propagation = w->flag | (w->rec ? MS_REC : 0);
@@ -165,7 +184,9 @@ void mountopt_parse(const char *const *words, size_t n, struct arena *a, struct 
 		} else if (words[i][0] != '\0' && !mountopt_special(words[i], out)) {
 			if (out->data == NULL)
 				out->data_index = i;
-			out->data = out->data == NULL ? words[i] : arena_printf(a, "%s,%s", out->data, words[i]);
+			out->data = out->data == NULL
+					    ? words[i]
+					    : arena_printf(a, "%s,%s", out->data, words[i]);
 		}
 	}
 }

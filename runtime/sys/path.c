@@ -24,8 +24,8 @@ static bool path_too_slow(const struct timespec *from)
 	return (now.tv_sec - from->tv_sec) * 1000 + (now.tv_nsec - from->tv_nsec) / 1000000 > 100;
 }
 
-/* fd or -errno. EAGAIN means that something was renamed while ".." was walked: somebody may do so on purpose
- * and for ever, hence the two bounds. */
+/* fd or -errno. EAGAIN means that something was renamed while ".." was walked: somebody may do so
+ * on purpose and for ever, hence the two bounds. */
 static int path_resolve(int root, const char *path, int flags)
 {
 	static bool no_openat2; /* a fact of the kernel, found once */
@@ -87,7 +87,8 @@ static size_t path_last(const char *path, size_t n, size_t *out_end)
 	return n;
 }
 
-/* Opens the longest prefix of path that is a directory; *out_rest is where the missing part starts. */
+/* Opens the longest prefix of path that is a directory; *out_rest is where the missing part starts.
+ */
 static int path_open_prefix(int root, char *path, int code, size_t *out_rest)
 {
 	size_t end, start = strlen(path);
@@ -106,9 +107,10 @@ static int path_open_prefix(int root, char *path, int code, size_t *out_rest)
 	return code;
 }
 
-/* A link that leads nowhere: path becomes what it stands for, so that its target is made in the root.
- * 0, or -errno, -EEXIST when name is no link. */
-static int path_expand(int dir, const char *name, char path[static PATH_MAX], size_t start, size_t end)
+/* A link that leads nowhere: path becomes what it stands for, so that its target is made in the
+ * root. 0, or -errno, -EEXIST when name is no link. */
+static int path_expand(int dir, const char *name, char path[static PATH_MAX], size_t start,
+		       size_t end)
 {
 	char link[PATH_MAX], whole[PATH_MAX];
 	ssize_t n = readlinkat(dir, name, link, sizeof(link) - 1);
@@ -116,17 +118,19 @@ static int path_expand(int dir, const char *name, char path[static PATH_MAX], si
 	if (n < 0)
 		return errno == EINVAL ? -EEXIST : -errno;
 	link[n] = '\0';
-	int len = snprintf(whole, sizeof(whole), "%.*s%s%s", link[0] == '/' ? 0 : (int)start, path, link,
-			   path + end);
+	int len = snprintf(whole, sizeof(whole), "%.*s%s%s", link[0] == '/' ? 0 : (int)start, path,
+			   link, path + end);
 	if (len < 0 || (size_t)len >= sizeof(whole))
 		return -ENAMETOOLONG;
 	memcpy(path, whole, (size_t)len + 1);
 	return 0;
 }
 
-/* Makes the components of path from start on below dir (consumed), each opened without following anything.
- * fd or -errno. *out_link: a link to nowhere was met; path was rewritten (0) and has to be resolved anew. */
-static int path_make(int *dir, char path[static PATH_MAX], size_t start, mode_t mode, bool *out_link)
+/* Makes the components of path from start on below dir (consumed), each opened without following
+ * anything. fd or -errno. *out_link: a link to nowhere was met; path was rewritten (0) and has to
+ * be resolved anew. */
+static int path_make(int *dir, char path[static PATH_MAX], size_t start, mode_t mode,
+		     bool *out_link)
 {
 	autoclose int cur = fd_take(dir);
 
@@ -196,9 +200,10 @@ int path_mkdir(int root, const char *path, mode_t mode, struct err *e)
 	return fd < 0 ? path_fail(e, -fd, path) : fd;
 }
 
-/* Splits off the last component and opens its directory, except that a single component's directory is root
- * itself: *out_dir is root then and nothing is opened (*out_owned FD_NONE). */
-static int path_split(int root, const char *path, char name[static 256], int *out_owned, int *out_dir)
+/* Splits off the last component and opens its directory, except that a single component's directory
+ * is root itself: *out_dir is root then and nothing is opened (*out_owned FD_NONE). */
+static int path_split(int root, const char *path, char name[static 256], int *out_owned,
+		      int *out_dir)
 {
 	char parent[PATH_MAX];
 	size_t end, start = path_last(path, strlen(path), &end);
@@ -251,7 +256,8 @@ static int path_mkfile_all(int root, const char *given, mode_t mode)
 
 		if (r < 0)
 			return r;
-		autoclose int made = openat(dir, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+		autoclose int made = openat(
+			dir, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 		if (made < 0 && errno != EEXIST)
 			return -errno;
 		fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -281,7 +287,8 @@ int path_mkfile(int root, const char *path, mode_t mode, struct err *e)
 	return fd < 0 ? path_fail(e, -fd, path) : fd;
 }
 
-/* By descriptor, and only on what was just made: a name could have been exchanged for another object. */
+/* By descriptor, and only on what was just made: a name could have been exchanged for another
+ * object. */
 static int path_chown_node(int dir, const char *name, mode_t mode, dev_t dev, uid_t uid, gid_t gid)
 {
 	struct stat st;
@@ -294,7 +301,8 @@ static int path_chown_node(int dir, const char *name, mode_t mode, dev_t dev, ui
 	return fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
-int path_mknod(int root, const char *path, mode_t mode, dev_t dev, uid_t uid, gid_t gid, struct err *e)
+int path_mknod(int root, const char *path, mode_t mode, dev_t dev, uid_t uid, gid_t gid,
+	       struct err *e)
 {
 	char name[256];
 	autoclose int owned = FD_NONE;

@@ -68,7 +68,8 @@ static int walk_link(struct walk *w, int link)
 	int len = snprintf(joined, sizeof(joined), "%s/%s", text, w->rest);
 	if (len < 0 || (size_t)len >= sizeof(joined))
 		return -ENAMETOOLONG;
-	/* no slash behind the link's own last component: it decides whether a directory is needed */
+	/* no slash behind the link's own last component: it decides whether a directory is needed
+	 */
 	if (w->rest[0] == '\0')
 		joined[len - 1] = '\0';
 	memcpy(w->rest, joined, strlen(joined) + 1);
