@@ -91,7 +91,7 @@ static int find_refused(const char *name, int code, struct err *e)
 	struct statvfs fs;
 
 	if (code == ENOENT || code == ENOTDIR)
-		return err_set(e, ENOENT, "process.args[0]: executable file '%s': no such file or directory", name);
+		return err_set(e, ENOENT, "process.args[0]: '%s': executable file not found: no such file or directory", name);
 	if (code == EACCES && statvfs(name, &fs) == 0 && (fs.f_flag & ST_NOEXEC) != 0)
 		return err_set(e, EACCES, "process.args[0]: '%s' is on a file system mounted noexec: permission denied",
 			       name);
@@ -128,8 +128,8 @@ static int find_in_path(const struct plan *p, const char *name, struct arena *a,
 		dir = colon != NULL ? colon + 1 : NULL;
 	}
 	if (denied != 0)
-		return err_set(e, EACCES, "process.args[0]: executable file '%s': permission denied", name);
-	return err_set(e, ENOENT, "process.args[0]: executable file '%s' not found in $PATH: no such file or directory", name);
+		return err_set(e, EACCES, "process.args[0]: '%s': executable file: permission denied", name);
+	return err_set(e, ENOENT, "process.args[0]: '%s': executable file not found in $PATH: no such file or directory", name);
 }
 
 int process_find(const struct plan *p, struct arena *a, const char **out_path, struct err *e)

@@ -62,8 +62,9 @@ static int seccomp_listener(const struct oci_seccomp *s, struct plan_seccomp *ou
 {
 	const char *path = s->listener_path;
 
-	if (path != NULL && !out->notify)
-		return err_set(e, EINVAL, "linux.seccomp.listenerPath: no rule has the action SCMP_ACT_NOTIFY");
+	/* config-linux.md: ignored when no rule notifies */
+	if (!out->notify)
+		return 0;
 	if (path == NULL && out->notify)
 		return err_set(e, EINVAL, "linux.seccomp.listenerPath: is required for the action SCMP_ACT_NOTIFY");
 	if (path != NULL && path[0] != '/')
