@@ -202,12 +202,13 @@ static int mount_check_not_proc(const struct plan_mount *m, int target, struct e
 static int mount_target(const struct plan_mount *m, int root, int source, struct err *e)
 {
 	struct err why = {0};
-	int fd;
+	bool nofollow = mount_wants_real_directory(m) || m->target_nofollow;
+	int fd = -ENOENT;
 
-	if (mount_wants_real_directory(m) || m->target_nofollow)
-		fd = path_open_nofollow(root, m->target, O_PATH, &why);
-	else
-		fd = path_open(root, m->target, O_PATH, &why);
+	/* path_mkdir() opens what exists with the same single call */
+	if (m->verb == MOUNT_BIND || nofollow || m->remount)
+		fd = nofollow ? path_open_nofollow(root, m->target, O_PATH, &why)
+			      : path_open(root, m->target, O_PATH, &why);
 	if (fd == -ENOENT && !m->remount)
 		fd = mount_make_target(m, root, source, &why);
 	if (fd < 0) {
