@@ -67,7 +67,8 @@ static int mask_make_null(struct mask *k)
 
 	if (tmpfs < 0)
 		return tmpfs;
-	if (mknodat(tmpfs, "null", S_IFCHR | 0666, makedev(1, 3)) < 0)
+	if (mknodat(tmpfs, "null", S_IFCHR | 0666, makedev(1, 3)) < 0 ||
+	    fchmodat(tmpfs, "null", 0666, 0) < 0)
 		return -errno;
 	int r = sys_move_mount(tmpfs, "", k->root, "", MASK_ATTACH);
 	if (r < 0)

@@ -226,11 +226,18 @@ static int mount_target(const struct plan_mount *m, int root, int source, struct
 	return r < 0 ? r : fd_take(&owned);
 }
 
+static bool mount_kinds_differ(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && S_ISDIR(x.st_mode) != S_ISDIR(y.st_mode);
+}
+
 static int mount_move(const struct plan_mount *m, int fd, int target, struct err *e)
 {
 	int r = sys_move_mount(fd, "", target, "", MOUNT_ATTACH);
 
-	if (r == -ENOTDIR)
+	if ((r == -ENOTDIR || r == -EINVAL) && mount_kinds_differ(fd, target))
 		return err_set(
 			e, ENOTDIR,
 			".destination: '%s' and the source must be both directories or both files",

@@ -101,6 +101,10 @@ static int cgroup_v2(const struct plan *p, const struct plan_mount *m, int root,
 		return err_take(e, &why);
 	if (r == -ENOSYS)
 		return cgroup_v2_legacy(p, m, root, target, e);
+	if (r == -ENOENT) { /* the caller could not make a cgroup, and needed none */
+		log_debug("%s: '%s' does not exist, nothing is mounted", m->origin, v->source);
+		return 0;
+	}
 	return r < 0 ? err_sys(e, -r, "'%s' as the container's cgroup", v->source) : 0;
 }
 
