@@ -145,24 +145,33 @@ static int oj_number(void *ctx, const char *s, size_t len)
 	return oj_stored(p);
 }
 
-static int oj_enum_value(struct oj_parser *p, const struct oj_field *f, const char *s, size_t len,
-			 const char *shown, int *out)
+/* The names of an enumeration for a message, "" when they are too many for one. */
+static void oj_enum_known(const struct oj_enum *names, char *out, size_t size)
 {
-	char known[200] = "";
 	size_t n = 0;
+
+	for (size_t i = 1; i < names->n && n < size; i++)
+		n += (size_t)snprintf(out + n, size - n, "%s%s",
+				      i > 1 ? ", " : ", known: ", names->names[i]);
+	if (n >= size)
+		out[0] = '\0';
+}
+
+static int oj_enum_value(struct oj_parser *p, const struct oj_field *f, const char *s, size_t len,
+			 int *out)
+{
+	char shown[72], known[200];
 
 	for (size_t i = 1; i < f->of.names->n; i++) {
 		const char *name = f->of.names->names[i];
-		if (strlen(name) == len && memcmp(name, s, len) == 0) {
+		if (strncmp(name, s, len) == 0 && name[len] == '\0') {
 			*out = (int)i;
 			return oj_stored(p);
 		}
-		if (n < sizeof(known))
-			n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s",
-					      i > 1 ? ", " : "", name);
 	}
-	return oj_refuse(p, NULL, "unknown value %s%s%s", shown,
-			 n < sizeof(known) ? ", known: " : "", n < sizeof(known) ? known : "");
+	oj_text_show(shown, sizeof(shown), s, len);
+	oj_enum_known(f->of.names, known, sizeof(known));
+	return oj_refuse(p, NULL, "unknown value \"%s\"%s", shown, known);
 }
 
 /* Limits that hold for every string and key, also where it is ignored. 1 or 0, as yajl wants it. */
@@ -199,10 +208,10 @@ static int oj_string(void *ctx, const unsigned char *s, size_t len)
 			*(const char **)(void *)member = copy;
 		return oj_stored(p);
 	}
+	if (p->depth > 0 && oj_takes(p, OJ_KIND_ENUM, OJ_KIND_ENUMS))
+		return oj_enum_value(p, f, (const char *)s, len, (int *)(void *)member);
 	oj_text_show(inside, sizeof(inside), (const char *)s, len);
 	(void)snprintf(shown, sizeof(shown), "\"%s\"", inside);
-	if (p->depth > 0 && oj_takes(p, OJ_KIND_ENUM, OJ_KIND_ENUMS))
-		return oj_enum_value(p, f, (const char *)s, len, shown, (int *)(void *)member);
 	return oj_wrong(p, shown);
 }
 
@@ -256,9 +265,28 @@ static int oj_push_list(struct oj_parser *p, enum oj_level_kind kind, const stru
 		return 0;
 	l->list = f;
 	l->self = owner;
-	l->type = f == NULL ? p->top : (kind == OJ_LEVEL_MAP ? NULL : f->of.object);
-	l->item_size = f == NULL ? p->top->size : oj_item_size(f);
+	if (f == NULL)
+		l->type = p->top;
+	else if (f->kind == OJ_KIND_OBJECTS || f->kind == OJ_KIND_OBJMAP)
+		l->type = f->of.object;
+	l->item_size = l->type != NULL ? l->type->size : oj_item_size(f);
 	return 1;
+}
+
+/* An object as the value of a property. */
+static int oj_start_member(struct oj_parser *p, const struct oj_field *f, char *member)
+{
+	char *owner = p->level[p->depth - 1].self;
+
+	if (f->kind == OJ_KIND_MAP)
+		return oj_push_list(p, OJ_LEVEL_MAP, f, owner);
+	if (f->kind == OJ_KIND_OBJMAP)
+		return oj_push_list(p, OJ_LEVEL_OBJMAP, f, owner);
+	if (f->kind != OJ_KIND_OBJECT)
+		return oj_wrong(p, "an object");
+	char *self = arena_alloc(p->a, f->of.object->size);
+	*(void **)(void *)member = self;
+	return oj_push_object(p, f->of.object, self);
 }
 
 static int oj_start_map(void *ctx)
@@ -279,19 +307,9 @@ static int oj_start_map(void *ctx)
 		return oj_push_object(p, p->top, p->result);
 	}
 	struct oj_level *l = &p->level[p->depth - 1];
-	if (l->kind == OJ_LEVEL_OBJECT) {
-		if (f->kind == OJ_KIND_MAP || f->kind == OJ_KIND_OBJMAP)
-			return oj_push_list(p,
-					    f->kind == OJ_KIND_MAP ? OJ_LEVEL_MAP : OJ_LEVEL_OBJMAP,
-					    f, l->self);
-		if (f->kind != OJ_KIND_OBJECT)
-			return oj_wrong(p, "an object");
-		char *self = arena_alloc(p->a, f->of.object->size);
-		*(void **)(void *)member = self;
-		return oj_push_object(p, f->of.object, self);
-	}
-	if (l->kind == OJ_LEVEL_MAP || l->type == NULL ||
-	    (f != NULL && f->kind != OJ_KIND_OBJECTS && f->kind != OJ_KIND_OBJMAP))
+	if (l->kind == OJ_LEVEL_OBJECT)
+		return oj_start_member(p, f, member);
+	if (l->type == NULL)
 		return oj_wrong(p, "an object");
 	if (l->kind == OJ_LEVEL_OBJMAP)
 		*(const char **)(void *)member = l->key;

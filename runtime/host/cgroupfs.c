@@ -139,6 +139,21 @@ static enum cgroup_mode cgroupfs_mode(const struct cgroupfs_list *list)
 	return v2 > 0 ? CGROUP_V2 : CGROUP_NONE;
 }
 
+/* Beside v1, a cgroup2 mount may lie hidden under a later one (a private view made of the v1 hierarchies alone). */
+static void cgroupfs_drop_hidden(const struct host *h, struct cgroupfs_list *list)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		const char *file = list->v[i].v2 && list->n > 1 ?
+					   arena_printf(h->arena, "%s/cgroup.controllers", list->v[i].mount + 1) :
+					   NULL;
+		if (file == NULL || faccessat(h->root, file, F_OK, 0) == 0)
+			list->v[kept++] = list->v[i];
+	}
+	list->n = kept;
+}
+
 int cgroupfs_probe(struct host *h, struct err *e)
 {
 	struct cgroupfs_list list = {0};
@@ -149,6 +164,7 @@ int cgroupfs_probe(struct host *h, struct err *e)
 		r = cgroupfs_lines(h, "proc/self/cgroup", &list, cgroupfs_own_line, e);
 	if (r < 0)
 		return r;
+	cgroupfs_drop_hidden(h, &list);
 	c->v = list.v;
 	c->n = list.n;
 	c->mode = cgroupfs_mode(&list);
