@@ -62,7 +62,7 @@ static int device_bind_legacy(int from, int target, struct device_place at)
 	int r = mount_legacy_bind(from, target, false);
 	autoclose int made = r < 0 ? r : path_open(at.at, at.rel, O_PATH, NULL);
 
-	return made < 0 ? made : mount_legacy_remount(made, MS_NOSUID | MS_NOEXEC);
+	return made < 0 ? made : mount_legacy_add(made, MS_NOSUID | MS_NOEXEC);
 }
 
 static int device_bind(const struct plan_node *n, struct device_place at, struct err *e)

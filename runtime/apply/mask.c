@@ -123,7 +123,7 @@ static int mask_bind_legacy(struct mask *k, int from, int target, uint64_t attr,
 	autoclose int made = r < 0 ? r : path_open(k->root, path, O_PATH, e);
 	if (r == 0 && from >= 0 && made >= 0) {
 		(void)snprintf(b, sizeof(b), "self/fd/%d", made);
-		r = mount_legacy_remount_at(b, made, mount_legacy_flags(attr));
+		r = mount_legacy_add_at(b, made, mount_legacy_flags(attr));
 	}
 	if (chdir("/") < 0)
 		return err_sys(e, errno, "chdir");
@@ -233,7 +233,7 @@ static int mask_root(struct mask *k, struct err *e)
 	int r = mount_set(k->root, 0, MOUNT_ATTR_RDONLY, 0, 0);
 
 	if (r == -ENOSYS)
-		r = mount_legacy_remount_at("/", k->root, MS_RDONLY);
+		r = mount_legacy_add_at("/", k->root, MS_RDONLY);
 	return r < 0 ? err_sys(e, -r, "root.readonly: making '/' read-only") : 0;
 }
 

@@ -109,9 +109,14 @@ int mount_open_sources(const struct plan *p, struct mount_slots *slots, struct e
 static int mount_unshare_parent(const char *path, struct err *e)
 {
 	autoclose int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char self[32];
 
 	for (int depth = 0; fd >= 0 && depth < PATH_MAX / 2; depth++) {
 		int r = mount_set(fd, 0, 0, 0, MS_PRIVATE);
+		if (r == -ENOSYS)
+			r = mount(NULL, procfs_fd_path(fd, self), NULL, MS_PRIVATE, NULL) < 0
+				    ? -errno
+				    : 0;
 		if (r != -EINVAL)
 			return r < 0 ? err_sys(e, -r,
 					       "root.path: making the mount that holds '%s' "
@@ -323,7 +328,7 @@ static int mount_finish_tmpfs(const struct plan_mount *m, int fd, int covered, s
 	uint64_t ro = (m->attr_set | m->rec_attr_set) & MOUNT_ATTR_RDONLY;
 	r = mount_set(fd, 0, ro, 0, 0);
 	if (r == -ENOSYS)
-		r = mount_legacy_remount(fd, mount_legacy_flags(m->attr_set | m->rec_attr_set));
+		r = mount_legacy_add(fd, mount_legacy_flags(m->attr_set | m->rec_attr_set));
 	return r < 0 ? err_sys(e, -r, ".options: ro") : 0;
 }
 

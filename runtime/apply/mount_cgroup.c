@@ -36,7 +36,7 @@ static int cgroup_bind_legacy(const struct plan_cgroup_view *v, uint64_t attr, i
 		return r;
 	/* to is what is covered now; its name leads to what covers it */
 	autoclose int made = openat(at, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return made < 0 ? -errno : mount_legacy_remount(made, mount_legacy_flags(attr));
+	return made < 0 ? -errno : mount_legacy_add(made, mount_legacy_flags(attr));
 }
 
 /* Binds the view's source on directory name below at, or on at itself where name is "". 0 or
@@ -202,6 +202,6 @@ int mount_cgroup(const struct plan *p, const struct plan_mount *m, int root, int
 		return r;
 	r = mount_set(dir, AT_RECURSIVE, m->attr_set | m->rec_attr_set, 0, MS_PRIVATE);
 	if (r == -ENOSYS)
-		r = mount_legacy_remount(dir, mount_legacy_flags(m->attr_set | m->rec_attr_set));
+		r = mount_legacy_add(dir, mount_legacy_flags(m->attr_set | m->rec_attr_set));
 	return r < 0 ? err_sys(e, -r, "setting the options of the cgroup mounts") : 0;
 }

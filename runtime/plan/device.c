@@ -33,15 +33,9 @@ static bool device_is(const char *path, const char *name)
 /* A /dev of the host is left as it is: nodes made in it would be the host's. */
 static bool device_dev_is_bound(const struct plan *p)
 {
-	for (size_t i = 0; i < p->mounts.n; i++) {
-		const struct plan_mount *m = &p->mounts.v[i];
-		size_t n = strlen(m->target);
-
-		while (n > 1 && m->target[n - 1] == '/')
-			n--;
-		if (m->verb == MOUNT_BIND && n == 4 && strncmp(m->target, "/dev", 4) == 0)
+	for (size_t i = 0; i < p->mounts.n; i++)
+		if (p->mounts.v[i].verb == MOUNT_BIND && strcmp(p->mounts.v[i].target, "/dev") == 0)
 			return true;
-	}
 	return false;
 }
 
@@ -67,13 +61,8 @@ static int device_type(const struct oci_device *d, mode_t *out, struct err *e)
 		       d->type == NULL ? "" : d->type);
 }
 
-static int device_one(const struct oci_device *d, bool bind, struct plan_node *out, struct err *e)
+static int device_check(const struct oci_device *d, mode_t type, struct err *e)
 {
-	mode_t type;
-	int r = device_type(d, &type, e);
-
-	if (r < 0)
-		return r;
 	if (d->path == NULL || d->path[0] != '/')
 		return err_set(e, EINVAL, ".path: must be an absolute path, got '%s'",
 			       d->path == NULL ? "" : d->path);
@@ -88,16 +77,27 @@ static int device_one(const struct oci_device *d, bool bind, struct plan_node *o
 	if (d->file_mode.set && (d->file_mode.v & ~(uint64_t)(S_IFMT | 07777)) != 0)
 		return err_set(e, EINVAL, ".fileMode: %llu is no mode",
 			       (unsigned long long)d->file_mode.v);
+	return 0;
+}
+
+static int device_one(const struct oci_device *d, bool bind, struct plan_node *out, struct err *e)
+{
+	mode_t type;
+	int r = device_type(d, &type, e);
+
+	if (r == 0)
+		r = device_check(d, type, e);
+	if (r < 0)
+		return r;
 	*out = (struct plan_node){
 		.path = d->path,
 		.mode = type | (d->file_mode.set ? (mode_t)(d->file_mode.v & 07777) : 0666),
-		.dev = type == S_IFIFO
-			       ? 0
-			       : makedev((unsigned int)d->major.v, (unsigned int)d->minor.v),
 		.uid = (uid_t)d->uid.v,
 		.gid = (gid_t)d->gid.v,
 		.bind = bind && type != S_IFIFO,
 	};
+	if (type != S_IFIFO)
+		out->dev = makedev((unsigned int)d->major.v, (unsigned int)d->minor.v);
 	return 0;
 }
 

@@ -274,12 +274,14 @@ static int mount_one(struct plan *p, const struct oci_mount *cfg, const char *la
 		return r;
 	if (m.opt.copy_up && (out->verb != MOUNT_FS || strcmp(out->fstype, "tmpfs") != 0))
 		return err_set(e, EINVAL, ".options: 'tmpcopyup' is for a tmpfs only");
-	/* Where a link must not be followed or the name has been judged, only the clean name is
-	 * used: "/proc/." would follow a link "/proc". */
-	bool strict = mount_is_below(m.target, "/proc") ||
+	/* Where a link must not be followed or the name is judged, only the clean name is used:
+	 * "/proc/." would follow a link "/proc". */
+	bool strict = mount_is_below(m.target, "/proc") || strcmp(m.target, "/dev") == 0 ||
 		      (out->verb == MOUNT_FS &&
 		       (strcmp(out->fstype, "sysfs") == 0 || strcmp(out->fstype, "proc") == 0));
 	out->target = strict ? m.target : cfg->destination;
+	if (out->target[0] != '/')
+		out->target = arena_printf(p->arena, "/%s", out->target);
 	out->data = m.opt.data;
 	out->attr_set = m.opt.attr_set;
 	out->attr_clr = m.opt.attr_clr;
@@ -351,7 +353,8 @@ static void mount_cgroup_views(struct plan *p, const struct host_cgroups *c)
 		if (!own)
 			view->source = plan_cgroup_dir(&p->cgroup, h, p->arena);
 		else
-			view->source = arena_printf(p->arena, "%s%s", h->mount, h->own == NULL ? "/" : h->own);
+			view->source = arena_printf(p->arena, "%s%s", h->mount,
+						    h->own == NULL ? "/" : h->own);
 		size_t n = strlen(view->source);
 		while (n > 1 && view->source[n - 1] == '/')
 			n--;

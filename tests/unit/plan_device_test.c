@@ -97,7 +97,7 @@ Test(plan_device, a_user_namespace_binds)
 Test(plan_device, the_hosts_dev_is_left_alone)
 {
 	struct plan_fixture f;
-	struct plan_mount dev = {.verb = MOUNT_BIND, .target = "/dev/"};
+	struct plan_mount dev = {.verb = MOUNT_BIND, .target = "/dev"};
 
 	plan_fixture(&f, "");
 	f.plan.mounts.v = &dev;

@@ -50,10 +50,24 @@ Test(plan_mount, keeps_the_order_of_the_config)
 
 Test(plan_mount, refuses_destinations)
 {
-	refused("{\"destination\":\"x\",\"type\":\"tmpfs\"}",
-		"mounts[0].destination: must be an absolute path, got 'x'");
+	refused("{\"destination\":\"\",\"type\":\"tmpfs\"}",
+		"mounts[0].destination: must not be empty");
+	refused("{\"destination\":\"./.\",\"type\":\"tmpfs\"}", "'/' can't be mounted on");
 	refused("{\"destination\":\"/a/../\",\"type\":\"tmpfs\"}", "'/' can't be mounted on");
 	refused("{\"destination\":\"/x\",\"source\":\"a\"}", "mounts[0].type: is required");
+}
+
+/* runtime-spec config.md "Mounts": a relative one is taken as relative to "/". */
+Test(plan_mount, a_relative_destination_is_below_the_root)
+{
+	struct plan_fixture f;
+
+	cr_assert_eq(build(&f, "{\"destination\":\"x/y\",\"type\":\"tmpfs\"},"
+			       "{\"destination\":\"dev/\",\"source\":\"/dev\",\"type\":\"bind\"}"),
+		     0, "%s", f.e.text);
+	cr_assert_str_eq(f.plan.mounts.v[0].target, "/x/y");
+	cr_assert_str_eq(f.plan.mounts.v[1].target, "/dev");
+	refused("{\"destination\":\"proc/self/attr\",\"type\":\"tmpfs\"}", "is inside '/proc'");
 }
 
 Test(plan_mount, guards_proc)
