@@ -61,6 +61,17 @@ static int device_type(const struct oci_device *d, mode_t *out, struct err *e)
 		       d->type == NULL ? "" : d->type);
 }
 
+static int device_check_numbers(const struct oci_device *d, struct err *e)
+{
+	if (!d->major.set || !d->minor.set)
+		return err_set(e, EINVAL, ".%s: is required for type '%s'",
+			       d->major.set ? "minor" : "major", d->type);
+	if (d->major.v < 0 || d->major.v > 0xfff || d->minor.v < 0 || d->minor.v > 0xfffff)
+		return err_set(e, EINVAL, ".major: %lld:%lld are no device numbers of Linux",
+			       (long long)d->major.v, (long long)d->minor.v);
+	return 0;
+}
+
 static int device_check(const struct oci_device *d, mode_t type, struct err *e)
 {
 	if (d->path == NULL || d->path[0] != '/')
@@ -68,21 +79,15 @@ static int device_check(const struct oci_device *d, mode_t type, struct err *e)
 			       d->path == NULL ? "" : d->path);
 	if (strncmp(d->path, "/proc/", 6) == 0 || strncmp(d->path, "/sys/", 5) == 0)
 		return err_set(e, EINVAL, ".path: '%s' can't hold a device", d->path);
-	if (type != S_IFIFO && (!d->major.set || !d->minor.set))
-		return err_set(e, EINVAL, ".%s: is required for type '%s'",
-			       d->major.set ? "minor" : "major", d->type);
-	if (d->major.v < 0 || d->major.v > 0xfff || d->minor.v < 0 || d->minor.v > 0xfffff)
-		return err_set(e, EINVAL, ".major: %lld:%lld are no device numbers of Linux",
-			       (long long)d->major.v, (long long)d->minor.v);
 	if (d->file_mode.set && (d->file_mode.v & ~(uint64_t)(S_IFMT | 07777)) != 0)
 		return err_set(e, EINVAL, ".fileMode: %llu is no mode",
 			       (unsigned long long)d->file_mode.v);
-	return 0;
+	return type == S_IFIFO ? 0 : device_check_numbers(d, e);
 }
 
 static int device_one(const struct oci_device *d, bool bind, struct plan_node *out, struct err *e)
 {
-	mode_t type;
+	mode_t type = 0;
 	int r = device_type(d, &type, e);
 
 	if (r == 0)
