@@ -178,6 +178,10 @@ static int sched_mempolicy(struct plan *p, const struct oci_memory_policy *o, st
 	bool bare = mode->value == MPOL_DEFAULT || mode->value == MPOL_LOCAL;
 	if (bare && nodes)
 		return err_set(e, EINVAL, "linux.memoryPolicy.nodes: %s takes none", o->mode);
+	const int64_t both = MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES;
+	if ((value & both) == both)
+		return err_set(e, EINVAL,
+			       "linux.memoryPolicy.flags: MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES exclude each other");
 	if (!bare && !nodes && mode->value != MPOL_PREFERRED)
 		return err_set(e, EINVAL, "linux.memoryPolicy.nodes: %s needs at least one", o->mode);
 	p->process.mempolicy = (struct opt_i64){true, value};

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "host/host.h"
 #include "libocispec/oci.h"
 #include "plan/plan.h"
 
@@ -9,24 +13,24 @@
 static const struct {
 	const char *path;
 	int ns;
-	const char *ns_name;
+	const char *ns_name, *proc_name;
 } sysctl_allowed[] = {
-	{"net/", CLONE_NEWNET, "network"},
-	{"fs/mqueue/", CLONE_NEWIPC, "ipc"},
-	{"kernel/auto_msgmni", CLONE_NEWIPC, "ipc"},
-	{"kernel/msgmax", CLONE_NEWIPC, "ipc"},
-	{"kernel/msgmnb", CLONE_NEWIPC, "ipc"},
-	{"kernel/msgmni", CLONE_NEWIPC, "ipc"},
-	{"kernel/msg_next_id", CLONE_NEWIPC, "ipc"},
-	{"kernel/sem", CLONE_NEWIPC, "ipc"},
-	{"kernel/sem_next_id", CLONE_NEWIPC, "ipc"},
-	{"kernel/shmall", CLONE_NEWIPC, "ipc"},
-	{"kernel/shmmax", CLONE_NEWIPC, "ipc"},
-	{"kernel/shmmni", CLONE_NEWIPC, "ipc"},
-	{"kernel/shm_next_id", CLONE_NEWIPC, "ipc"},
-	{"kernel/shm_rmid_forced", CLONE_NEWIPC, "ipc"},
-	{"kernel/domainname", CLONE_NEWUTS, "uts"},
-	{"user/", CLONE_NEWUSER, "user"},
+	{"net/", CLONE_NEWNET, "network", "net"},
+	{"fs/mqueue/", CLONE_NEWIPC, "ipc", "ipc"},
+	{"kernel/auto_msgmni", CLONE_NEWIPC, "ipc", "ipc"},
+	{"kernel/msgmax", CLONE_NEWIPC, "ipc", "ipc"},
+	{"kernel/msgmnb", CLONE_NEWIPC, "ipc", "ipc"},
+	{"kernel/msgmni", CLONE_NEWIPC, "ipc", "ipc"},
+	{"kernel/msg_next_id", CLONE_NEWIPC, "ipc", "ipc"},
+	{"kernel/sem", CLONE_NEWIPC, "ipc", "ipc"},
+	{"kernel/sem_next_id", CLONE_NEWIPC, "ipc", "ipc"},
+	{"kernel/shmall", CLONE_NEWIPC, "ipc", "ipc"},
+	{"kernel/shmmax", CLONE_NEWIPC, "ipc", "ipc"},
+	{"kernel/shmmni", CLONE_NEWIPC, "ipc", "ipc"},
+	{"kernel/shm_next_id", CLONE_NEWIPC, "ipc", "ipc"},
+	{"kernel/shm_rmid_forced", CLONE_NEWIPC, "ipc", "ipc"},
+	{"kernel/domainname", CLONE_NEWUTS, "uts", "uts"},
+	{"user/", CLONE_NEWUSER, "user", "user"},
 };
 
 /*
@@ -57,7 +61,22 @@ static bool sysctl_is_clean(const char *path)
 	return true;
 }
 
-static int sysctl_check(const struct plan *p, const char *key, const char *path, struct err *e)
+/* A namespace joined by path may be the node's own under another name. */
+static bool sysctl_is_host_ns(const struct plan *p, const struct host *h, int type, const char *proc_name)
+{
+	char own[64];
+	struct stat a, b;
+
+	(void)snprintf(own, sizeof(own), "proc/self/ns/%s", proc_name);
+	for (size_t i = 0; i < p->ns.n_join; i++)
+		if (p->ns.join[i].type == type)
+			return fstatat(h->root, p->ns.join[i].path + 1, &a, 0) == 0 &&
+			       fstatat(h->root, own, &b, 0) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	return false;
+}
+
+static int sysctl_check(const struct plan *p, const struct host *h, const char *key, const char *path,
+			struct err *e)
 {
 	if (!sysctl_is_clean(path))
 		return err_set(e, EINVAL, "linux.sysctl: '%.200s' is not the name of a kernel parameter", key);
@@ -72,6 +91,10 @@ static int sysctl_check(const struct plan *p, const char *key, const char *path,
 			continue;
 		if (!plan_has_ns(p, sysctl_allowed[i].ns))
 			return err_set(e, EINVAL, "linux.sysctl: '%s' needs a %s namespace, it would change the host", key,
+				       sysctl_allowed[i].ns_name);
+		if (sysctl_is_host_ns(p, h, sysctl_allowed[i].ns, sysctl_allowed[i].proc_name))
+			return err_set(e, EINVAL,
+				       "linux.sysctl: '%s' would change the host, whose %s namespace the container joins", key,
 				       sysctl_allowed[i].ns_name);
 		return 0;
 	}
@@ -88,7 +111,7 @@ int plan_sysctl_build(struct plan *p, const struct plan_input *in, struct err *e
 	for (size_t i = 0; i < l->n_sysctl; i++) {
 		const char *key = l->sysctl[i].key, *value = l->sysctl[i].value;
 		const char *path = sysctl_path(p->arena, key);
-		int r = sysctl_check(p, key, path, e);
+		int r = sysctl_check(p, in->host, key, path, e);
 
 		if (r < 0)
 			return r;
