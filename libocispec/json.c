@@ -1,126 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "libocispec/json.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
 #include "base/log.h"
+#include "libocispec/json_level.h"
+#include "libocispec/json_text.h"
 
 /* Far beyond any honest document; every one of them bounds memory or time. */
 #define OJ_MAX_BYTES ((size_t)16 << 20)
 #define OJ_MAX_STRING ((size_t)1 << 20)
 #define OJ_MAX_ITEMS 100000
 #define OJ_MAX_NODES 1000000
-#define OJ_MAX_DEPTH 64
-
-/* What a level of nesting is filling. */
-enum oj_level_kind { OJ_LEVEL_OBJECT, OJ_LEVEL_LIST, OJ_LEVEL_MAP, OJ_LEVEL_OBJMAP, OJ_LEVEL_IGNORED };
-
-struct oj_level {
-	enum oj_level_kind kind;
-	const struct oj_field *list;  /* of LIST, MAP, OBJMAP: the property being filled; NULL: a bare array */
-	const struct oj_object *type; /* of OBJECT, and of the elements of LIST and OBJMAP */
-	const struct oj_field *fields, *now; /* of OBJECT: its table, the property whose value comes next */
-	size_t n_fields;
-	char *self;	 /* of OBJECT: the struct; of the others: the struct that holds the list */
-	uint64_t seen;	 /* of OBJECT: a bit a property */
-	const char *key; /* of maps, and unknown properties: the key whose value comes next */
-	char *items;
-	size_t n, cap, item_size;
-};
-
-struct oj_parser {
-	struct arena *a;
-	struct err *e;
-	const struct oj_object *top;
-	bool top_is_array;
-	struct oj_level level[OJ_MAX_DEPTH + 1];
-	size_t depth;
-	size_t nodes;
-	char *result;
-	size_t result_n;
-	bool started;
-};
-
-/* ---- errors ---- */
-
-/* "linux.namespaces[2].type" for the value that comes next, with `extra` as a further key. */
-static void oj_path(const struct oj_parser *p, const char *extra, char *out, size_t size)
-{
-	size_t n = 0;
-
-	out[0] = '\0';
-	for (size_t i = 0; i < p->depth; i++) {
-		const struct oj_level *l = &p->level[i];
-		const char *key = l->kind == OJ_LEVEL_OBJECT && l->now != NULL ? l->now->key : l->key;
-
-		if (l->kind == OJ_LEVEL_LIST)
-			n += (size_t)snprintf(out + n, size - n, "[%zu]", l->n);
-		else if (key != NULL)
-			n += (size_t)snprintf(out + n, size - n, "%s%.80s", n > 0 ? "." : "", key);
-		if (n >= size)
-			return;
-	}
-	if (extra != NULL)
-		(void)snprintf(out + n, size - n, "%s%.80s", n > 0 ? "." : "", extra);
-}
-
-PRINTF(3, 4) static int oj_refuse(struct oj_parser *p, const char *extra, const char *fmt, ...)
-{
-	char path[600], text[360];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	oj_path(p, extra, path, sizeof(path));
-	(void)err_set(p->e, EINVAL, "%s%s%s", path, path[0] != '\0' ? ": " : "", text);
-	return 0; /* what yajl takes for "stop" */
-}
-
-static const char *oj_expected(const struct oj_field *f)
-{
-	switch ((enum oj_kind)f->kind) {
-	case OJ_KIND_STRING:
-	case OJ_KIND_ENUM:
-		return "a string";
-	case OJ_KIND_BOOL:
-		return "true or false";
-	case OJ_KIND_I64:
-	case OJ_KIND_U64:
-		return "an integer";
-	case OJ_KIND_OBJECT:
-	case OJ_KIND_MAP:
-	case OJ_KIND_OBJMAP:
-		return "an object";
-	case OJ_KIND_STRINGS:
-	case OJ_KIND_U64S:
-	case OJ_KIND_ENUMS:
-	case OJ_KIND_OBJECTS:
-		return "an array";
-	}
-	return "another type";
-}
-
-static const char *oj_expected_item(const struct oj_level *l)
-{
-	if (l->list == NULL || l->list->kind == OJ_KIND_OBJECTS || l->list->kind == OJ_KIND_OBJMAP)
-		return "an object";
-	return l->list->kind == OJ_KIND_U64S ? "an integer" : "a string";
-}
-
-static int oj_wrong(struct oj_parser *p, const char *got)
-{
-	if (p->depth == 0)
-		return oj_refuse(p, NULL, "top level must be an %s, got %s",
-				 p->top_is_array ? "array" : "object", got);
-	const struct oj_level *l = &p->level[p->depth - 1];
-	return oj_refuse(p, NULL, "expected %s, got %s",
-			 l->kind == OJ_LEVEL_OBJECT ? oj_expected(l->now) : oj_expected_item(l), got);
-}
 
 /* ---- values ---- */
 
@@ -128,7 +22,7 @@ static int oj_wrong(struct oj_parser *p, const char *got)
 static int oj_place(struct oj_parser *p, const struct oj_field **f, char **member)
 {
 	if (++p->nodes > OJ_MAX_NODES) {
-		(void)oj_refuse(p, NULL, "the document has more than %d values", OJ_MAX_NODES);
+		(void)oj_refuse(p, NULL, "more than %d values in the document", OJ_MAX_NODES);
 		return -1;
 	}
 	if (p->depth == 0)
@@ -142,12 +36,13 @@ static int oj_place(struct oj_parser *p, const struct oj_field **f, char **membe
 		return 1;
 	}
 	if (l->n >= OJ_MAX_ITEMS) {
-		(void)oj_refuse(p, NULL, "too many items, the limit is %d", OJ_MAX_ITEMS);
+		(void)oj_refuse(p, NULL, "too many items, at most %d are allowed", OJ_MAX_ITEMS);
 		return -1;
 	}
 	if (l->n == l->cap || l->items == NULL) {
-		l->items = l->items == NULL ? arena_array(p->a, l->cap = 8, l->item_size) :
-					      arena_grow(p->a, l->items, l->n, &l->cap, l->item_size);
+		l->items = l->items == NULL
+				   ? arena_array(p->a, l->cap = 8, l->item_size)
+				   : arena_grow(p->a, l->items, l->n, &l->cap, l->item_size);
 	}
 	*f = l->list;
 	*member = l->items + l->n * l->item_size;
@@ -159,10 +54,9 @@ static int oj_stored(struct oj_parser *p)
 {
 	struct oj_level *l = &p->level[p->depth - 1];
 
-	if (l->kind == OJ_LEVEL_OBJECT)
-		l->now = NULL;
-	else
-		l->n++;
+	l->key = NULL;
+	l->now = NULL;
+	l->n++;
 	return 1;
 }
 
@@ -213,8 +107,8 @@ static int oj_signed(struct oj_parser *p, const struct oj_field *f, const char *
 	int r = num_i64(text, f->min, (int64_t)f->max, &v);
 
 	if (r == -ERANGE)
-		return oj_refuse(p, NULL, "%s is out of range, %lld to %lld is allowed", text, (long long)f->min,
-				 (long long)(int64_t)f->max);
+		return oj_refuse(p, NULL, "must be from %lld to %lld, got %s", (long long)f->min,
+				 (long long)(int64_t)f->max, text);
 	if (r < 0)
 		return oj_wrong(p, text);
 	*(struct opt_i64 *)(void *)member = (struct opt_i64){true, v};
@@ -231,15 +125,17 @@ static int oj_number(void *ctx, const char *s, size_t len)
 
 	if (r <= 0)
 		return r == 0;
+	/* cut, it stays as long as no integer of 64 bits is */
 	(void)snprintf(text, sizeof(text), "%.*s", (int)(len < 60 ? len : 60), s);
 	if (p->depth > 0 && oj_takes(p, OJ_KIND_I64, OJ_KIND_I64))
 		return oj_signed(p, f, text, member);
 	if (p->depth == 0 || !oj_takes(p, OJ_KIND_U64, OJ_KIND_U64S))
-		return oj_wrong(p, text);
+		return oj_wrong(p, "a number");
 	r = num_u64(text, f->max, &v);
-	if (r == -ERANGE || (r < 0 && text[0] == '-' && num_u64(text + 1, UINT64_MAX, &v) != -EINVAL))
-		return oj_refuse(p, NULL, "%s is out of range, 0 to %llu is allowed", text,
-				 (unsigned long long)f->max);
+	if (r == -ERANGE || (r < 0 && text[0] == '-' && text[1] != '0' &&
+			     num_u64(text + 1, UINT64_MAX, &v) != -EINVAL))
+		return oj_refuse(p, NULL, "must be from 0 to %llu, got %s",
+				 (unsigned long long)f->max, text);
 	if (r < 0)
 		return oj_wrong(p, text);
 	if (f->kind == OJ_KIND_U64S)
@@ -249,45 +145,74 @@ static int oj_number(void *ctx, const char *s, size_t len)
 	return oj_stored(p);
 }
 
-static int oj_enum_value(struct oj_parser *p, const struct oj_field *f, const char *s, int *out)
+/* The names of an enumeration for a message, "" when they are too many for one. */
+static void oj_enum_known(const struct oj_enum *names, char *out, size_t size)
 {
-	for (size_t i = 1; i < f->of.names->n; i++)
-		if (f->of.names->names[i] != NULL && strcmp(f->of.names->names[i], s) == 0) {
+	size_t n = 0;
+
+	for (size_t i = 1; i < names->n && n < size; i++)
+		n += (size_t)snprintf(out + n, size - n, "%s%s",
+				      i > 1 ? ", " : ", known: ", names->names[i]);
+	if (n >= size)
+		out[0] = '\0';
+}
+
+static int oj_enum_value(struct oj_parser *p, const struct oj_field *f, const char *s, size_t len,
+			 int *out)
+{
+	char shown[72], known[200];
+
+	for (size_t i = 1; i < f->of.names->n; i++) {
+		const char *name = f->of.names->names[i];
+		if (strncmp(name, s, len) == 0 && name[len] == '\0') {
 			*out = (int)i;
-			return 1;
+			return oj_stored(p);
 		}
-	return oj_refuse(p, NULL, "'%.60s' is not one of the known values (%s, ...)", s, f->of.names->names[1]);
+	}
+	oj_text_show(shown, sizeof(shown), s, len);
+	oj_enum_known(f->of.names, known, sizeof(known));
+	return oj_refuse(p, NULL, "unknown value \"%s\"%s", shown, known);
+}
+
+/* Limits that hold for every string and key, also where it is ignored. 1 or 0, as yajl wants it. */
+static int oj_string_limits(struct oj_parser *p, const unsigned char *s, size_t len,
+			    const char *what)
+{
+	if (len > OJ_MAX_STRING)
+		return oj_refuse(p, NULL, "%sstring longer than 1 MiB", what);
+	if (memchr(s, '\0', len) != NULL)
+		return oj_refuse(p, NULL, "%smust not contain a NUL byte", what);
+	return 1;
 }
 
 static int oj_string(void *ctx, const unsigned char *s, size_t len)
 {
 	struct oj_parser *p = ctx;
 	const struct oj_field *f = NULL;
-	char *member, shown[72];
+	char *member, inside[72], shown[80];
 	int r = oj_place(p, &f, &member);
 
-	if (r == 0 || r < 0)
-		return r == 0;
-	(void)snprintf(shown, sizeof(shown), "\"%.*s\"", (int)(len < 60 ? len : 60), (const char *)s);
-	if (p->depth == 0)
-		return oj_wrong(p, shown);
-	struct oj_level *l = &p->level[p->depth - 1];
-	bool text = oj_takes(p, OJ_KIND_STRING, OJ_KIND_STRINGS) || l->kind == OJ_LEVEL_MAP;
-	bool named = oj_takes(p, OJ_KIND_ENUM, OJ_KIND_ENUMS);
-	if (!text && !named)
-		return oj_wrong(p, shown);
-	if (memchr(s, '\0', len) != NULL)
-		return oj_refuse(p, NULL, "must not contain a NUL byte");
-	if (len > OJ_MAX_STRING)
-		return oj_refuse(p, NULL, "is longer than 1 MiB");
-	const char *copy = arena_strndup(p->a, (const char *)s, len);
-	if (named)
-		return oj_enum_value(p, f, copy, (int *)(void *)member) == 1 ? oj_stored(p) : 0;
-	if (l->kind == OJ_LEVEL_MAP)
-		*(struct oci_map_entry *)(void *)member = (struct oci_map_entry){l->key, copy};
-	else
-		*(const char **)(void *)member = copy;
-	return oj_stored(p);
+	if (r < 0 || oj_string_limits(p, s, len, "") == 0)
+		return 0;
+	if (r == 0)
+		return 1;
+	bool text = p->depth > 0 && (oj_takes(p, OJ_KIND_STRING, OJ_KIND_STRINGS) ||
+				     p->level[p->depth - 1].kind == OJ_LEVEL_MAP);
+	if (text) {
+		const struct oj_level *l = &p->level[p->depth - 1];
+		const char *copy = arena_strndup(p->a, (const char *)s, len);
+		if (l->kind == OJ_LEVEL_MAP)
+			*(struct oci_map_entry *)(void *)member =
+				(struct oci_map_entry){l->key, copy};
+		else
+			*(const char **)(void *)member = copy;
+		return oj_stored(p);
+	}
+	if (p->depth > 0 && oj_takes(p, OJ_KIND_ENUM, OJ_KIND_ENUMS))
+		return oj_enum_value(p, f, (const char *)s, len, (int *)(void *)member);
+	oj_text_show(inside, sizeof(inside), (const char *)s, len);
+	(void)snprintf(shown, sizeof(shown), "\"%s\"", inside);
+	return oj_wrong(p, shown);
 }
 
 /* ---- nesting ---- */
@@ -295,7 +220,7 @@ static int oj_string(void *ctx, const unsigned char *s, size_t len)
 static struct oj_level *oj_push(struct oj_parser *p, enum oj_level_kind kind)
 {
 	if (p->depth >= OJ_MAX_DEPTH) {
-		(void)err_set(p->e, EINVAL, "the document is nested deeper than %d levels", OJ_MAX_DEPTH);
+		(void)oj_refuse(p, NULL, "nesting deeper than %d levels", OJ_MAX_DEPTH);
 		return NULL;
 	}
 	struct oj_level *l = &p->level[p->depth++];
@@ -315,32 +240,24 @@ static int oj_push_object(struct oj_parser *p, const struct oj_object *type, cha
 	return 1;
 }
 
+/* Bytes of one item of a list or map, 0 for what is neither. */
 static size_t oj_item_size(const struct oj_field *f)
 {
-	switch ((enum oj_kind)f->kind) {
-	case OJ_KIND_STRINGS:
-		return sizeof(const char *);
-	case OJ_KIND_U64S:
-		return sizeof(uint64_t);
-	case OJ_KIND_ENUMS:
-		return sizeof(int);
-	case OJ_KIND_MAP:
-		return sizeof(struct oci_map_entry);
-	case OJ_KIND_OBJECTS:
-	case OJ_KIND_OBJMAP:
+	static const size_t sizes[] = {
+		[OJ_KIND_STRINGS] = sizeof(const char *),
+		[OJ_KIND_U64S] = sizeof(uint64_t),
+		[OJ_KIND_ENUMS] = sizeof(int),
+		[OJ_KIND_MAP] = sizeof(struct oci_map_entry),
+		[OJ_KIND_OBJMAP] = 0,
+	};
+
+	if (f->kind == OJ_KIND_OBJECTS || f->kind == OJ_KIND_OBJMAP)
 		return f->of.object->size;
-	case OJ_KIND_STRING:
-	case OJ_KIND_BOOL:
-	case OJ_KIND_I64:
-	case OJ_KIND_U64:
-	case OJ_KIND_ENUM:
-	case OJ_KIND_OBJECT:
-		break;
-	}
-	return 0;
+	return sizes[f->kind];
 }
 
-static int oj_push_list(struct oj_parser *p, enum oj_level_kind kind, const struct oj_field *f, char *owner)
+static int oj_push_list(struct oj_parser *p, enum oj_level_kind kind, const struct oj_field *f,
+			char *owner)
 {
 	struct oj_level *l = oj_push(p, kind);
 
@@ -348,9 +265,28 @@ static int oj_push_list(struct oj_parser *p, enum oj_level_kind kind, const stru
 		return 0;
 	l->list = f;
 	l->self = owner;
-	l->type = f == NULL ? p->top : (kind == OJ_LEVEL_MAP ? NULL : f->of.object);
-	l->item_size = f == NULL ? p->top->size : oj_item_size(f);
+	if (f == NULL)
+		l->type = p->top;
+	else if (f->kind == OJ_KIND_OBJECTS || f->kind == OJ_KIND_OBJMAP)
+		l->type = f->of.object;
+	l->item_size = l->type != NULL ? l->type->size : oj_item_size(f);
 	return 1;
+}
+
+/* An object as the value of a property. */
+static int oj_start_member(struct oj_parser *p, const struct oj_field *f, char *member)
+{
+	char *owner = p->level[p->depth - 1].self;
+
+	if (f->kind == OJ_KIND_MAP)
+		return oj_push_list(p, OJ_LEVEL_MAP, f, owner);
+	if (f->kind == OJ_KIND_OBJMAP)
+		return oj_push_list(p, OJ_LEVEL_OBJMAP, f, owner);
+	if (f->kind != OJ_KIND_OBJECT)
+		return oj_wrong(p, "an object");
+	char *self = arena_alloc(p->a, f->of.object->size);
+	*(void **)(void *)member = self;
+	return oj_push_object(p, f->of.object, self);
 }
 
 static int oj_start_map(void *ctx)
@@ -371,17 +307,9 @@ static int oj_start_map(void *ctx)
 		return oj_push_object(p, p->top, p->result);
 	}
 	struct oj_level *l = &p->level[p->depth - 1];
-	if (l->kind == OJ_LEVEL_OBJECT) {
-		if (f->kind == OJ_KIND_MAP || f->kind == OJ_KIND_OBJMAP)
-			return oj_push_list(p, f->kind == OJ_KIND_MAP ? OJ_LEVEL_MAP : OJ_LEVEL_OBJMAP, f, l->self);
-		if (f->kind != OJ_KIND_OBJECT)
-			return oj_wrong(p, "an object");
-		char *self = arena_alloc(p->a, f->of.object->size);
-		*(void **)(void *)member = self;
-		return oj_push_object(p, f->of.object, self);
-	}
-	if (l->kind == OJ_LEVEL_MAP || l->type == NULL ||
-	    (f != NULL && f->kind != OJ_KIND_OBJECTS && f->kind != OJ_KIND_OBJMAP))
+	if (l->kind == OJ_LEVEL_OBJECT)
+		return oj_start_member(p, f, member);
+	if (l->type == NULL)
 		return oj_wrong(p, "an object");
 	if (l->kind == OJ_LEVEL_OBJMAP)
 		*(const char **)(void *)member = l->key;
@@ -400,9 +328,11 @@ static int oj_start_array(void *ctx)
 	if (r == 0)
 		return oj_push(p, OJ_LEVEL_IGNORED) != NULL;
 	if (p->depth == 0)
-		return p->top_is_array ? oj_push_list(p, OJ_LEVEL_LIST, NULL, NULL) : oj_wrong(p, "an array");
+		return p->top_is_array ? oj_push_list(p, OJ_LEVEL_LIST, NULL, NULL)
+				       : oj_wrong(p, "an array");
 	struct oj_level *l = &p->level[p->depth - 1];
-	if (l->kind != OJ_LEVEL_OBJECT || oj_item_size(f) == 0 || f->kind == OJ_KIND_MAP || f->kind == OJ_KIND_OBJMAP)
+	if (l->kind != OJ_LEVEL_OBJECT || oj_item_size(f) == 0 || f->kind == OJ_KIND_MAP ||
+	    f->kind == OJ_KIND_OBJMAP)
 		return oj_wrong(p, "an array");
 	return oj_push_list(p, OJ_LEVEL_LIST, f, l->self);
 }
@@ -412,12 +342,12 @@ static int oj_map_key(void *ctx, const unsigned char *s, size_t len)
 	struct oj_parser *p = ctx;
 	struct oj_level *l = &p->level[p->depth - 1];
 
+	if (oj_string_limits(p, s, len, "key: ") == 0)
+		return 0;
 	if (l->kind == OJ_LEVEL_IGNORED)
 		return 1;
 	l->key = NULL;
 	l->now = NULL;
-	if (len > OJ_MAX_STRING || memchr(s, '\0', len) != NULL)
-		return oj_refuse(p, NULL, "a key is longer than 1 MiB or contains a NUL byte");
 	for (size_t i = 0; i < l->n_fields; i++) {
 		const struct oj_field *f = &l->fields[i];
 		if (f->key_len != len || memcmp(f->key, s, len) != 0)
@@ -435,7 +365,7 @@ static int oj_map_key(void *ctx, const unsigned char *s, size_t len)
 	oj_path(p, NULL, path, sizeof(path));
 	if (!l->type->allow_unknown)
 		return oj_refuse(p, NULL, "unknown property");
-	log_debug("config: %s: unknown property, ignored", path);
+	log_debug("%s: unknown property, ignored", path);
 	return 1;
 }
 
@@ -447,7 +377,7 @@ static int oj_end_object(struct oj_parser *p, struct oj_level *l)
 			continue;
 		l->now = NULL;
 		l->key = NULL;
-		return oj_refuse(p, l->fields[i].key, "is required, and missing");
+		return oj_refuse(p, NULL, "required property '%s' is missing", l->fields[i].key);
 	}
 	return 1;
 }
@@ -485,7 +415,7 @@ static int oj_pop(struct oj_parser *p)
 		return 0;
 	if (l->kind == OJ_LEVEL_LIST && l->list != NULL && l->n < l->list->min_items) {
 		p->depth--;
-		return oj_refuse(p, NULL, "needs at least %u item(s)", l->list->min_items);
+		return oj_refuse(p, NULL, "at least %u item is needed", l->list->min_items);
 	}
 	if (l->kind == OJ_LEVEL_LIST || is_map) {
 		char *items = l->items != NULL ? l->items : arena_alloc(p->a, 1);
@@ -521,48 +451,65 @@ static const yajl_callbacks oj_callbacks = {
 	.yajl_end_array = oj_end,
 };
 
-/* yajl's own words ("lexical error: invalid char in json text."), its first line, at line:column. */
-static int oj_syntax(yajl_handle h, const char *text, size_t len, struct err *e)
+static int oj_syntax(struct oj_parser *p, const char *text, size_t len, size_t at, const char *why,
+		     size_t why_len)
 {
-	size_t at = yajl_get_bytes_consumed(h), line = 1, column = 1;
-	unsigned char *why = yajl_get_error(h, 0, (const unsigned char *)text, len);
+	size_t line, column;
 
-	for (size_t i = 0; i < at && i < len; i++) {
-		column = text[i] == '\n' ? 1 : column + 1;
-		line += text[i] == '\n';
-	}
-	(void)err_set(e, EINVAL, "line %zu, column %zu: not JSON: %.*s", line, column,
-		      (int)strcspn((const char *)why, "\n"), (const char *)why);
-	yajl_free_error(h, why);
+	oj_text_place(text, len, at, &line, &column);
+	(void)oj_refuse(p, NULL, "line %zu, column %zu (byte %zu): %.*s", line, column, at,
+			(int)why_len, why);
 	return -EINVAL;
 }
 
-static int oj_run(struct oj_parser *p, const char *text, size_t len)
+/* Feeds the text to yajl; its own words ("lexical error: ...") are one line with a final newline.
+ */
+static int oj_tokens(struct oj_parser *p, const char *text, size_t len)
 {
-	if (len > OJ_MAX_BYTES)
-		return err_set(p->e, EFBIG, "larger than 16 MiB");
-	size_t blank = 0;
-	while (blank < len && strchr(" \t\r\n", text[blank]) != NULL && text[blank] != '\0')
-		blank++;
-	if (blank == len)
-		return err_set(p->e, EINVAL, "top level must be an %s, the document is empty",
-			       p->top_is_array ? "array" : "object");
-	p->e->code = 0;
 	yajl_handle h = yajl_alloc(&oj_callbacks, NULL, p);
+
 	if (h == NULL)
 		return err_set(p->e, ENOMEM, "out of memory");
+	(void)yajl_config(h, yajl_dont_validate_strings, 1); /* oj_text_check() is stricter */
+	size_t at = len;
 	yajl_status s = yajl_parse(h, (const unsigned char *)text, len);
-	if (s == yajl_status_ok)
+	if (s != yajl_status_ok)
+		at = yajl_get_bytes_consumed(h);
+	else
 		s = yajl_complete_parse(h);
 	int r = 0;
-	if (s != yajl_status_ok)
-		r = p->e->code != 0 ? -p->e->code : oj_syntax(h, text, len, p->e);
+	if (s != yajl_status_ok && p->e->code != 0) {
+		r = -p->e->code;
+	} else if (s != yajl_status_ok) {
+		unsigned char *why = yajl_get_error(h, 0, (const unsigned char *)text, len);
+		r = oj_syntax(p, text, len, at, (const char *)why,
+			      strcspn((const char *)why, "\n"));
+		yajl_free_error(h, why);
+	}
 	yajl_free(h);
 	return r;
 }
 
-int oj_parse(const struct oj_object *type, const char *text, size_t len, struct arena *a, void **out,
-	     struct err *e)
+static int oj_run(struct oj_parser *p, const char *text, size_t len)
+{
+	size_t at = 0;
+
+	if (len > OJ_MAX_BYTES)
+		return err_set(p->e, EFBIG, "larger than 16 MiB");
+	while (at < len && memchr(" \t\r\n", text[at], 4) != NULL)
+		at++;
+	if (at == len)
+		return err_set(p->e, EINVAL, "top level must be an %s, the document is empty",
+			       p->top_is_array ? "array" : "object");
+	const char *why = oj_text_check(text, len, &at);
+	if (why != NULL)
+		return oj_syntax(p, text, len, at, why, strlen(why));
+	p->e->code = 0;
+	return oj_tokens(p, text, len);
+}
+
+int oj_parse(const struct oj_object *type, const char *text, size_t len, struct arena *a,
+	     void **out, struct err *e)
 {
 	struct err own;
 	struct oj_parser p = {.a = a, .e = e != NULL ? e : &own, .top = type};
@@ -573,8 +520,8 @@ int oj_parse(const struct oj_object *type, const char *text, size_t len, struct 
 	return r;
 }
 
-int oj_parse_array(const struct oj_object *type, const char *text, size_t len, struct arena *a, void **out,
-		   size_t *n_out, struct err *e)
+int oj_parse_array(const struct oj_object *type, const char *text, size_t len, struct arena *a,
+		   void **out, size_t *n_out, struct err *e)
 {
 	struct err own;
 	struct oj_parser p = {.a = a, .e = e != NULL ? e : &own, .top = type, .top_is_array = true};

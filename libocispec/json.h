@@ -10,8 +10,9 @@
 #include "base/num.h"
 
 /*
- * JSON documents to C structs and back, driven by constant tables. A document's shape is described once,
- * in a .def file (see libocispec/oci.def); libocispec/json_expand.h turns it into structs and tables.
+ * JSON documents to C structs and back, driven by constant tables. A document's shape is described
+ * once, in a .def file (see libocispec/oci.def); libocispec/json_expand.h turns it into structs and
+ * tables.
  */
 
 /* What a table row describes, and the member it fills. */
@@ -22,7 +23,8 @@ enum oj_kind {
 	OJ_KIND_U64,	 /* struct opt_u64 m */
 	OJ_KIND_ENUM,	 /* an enum m; 0: absent */
 	OJ_KIND_OBJECT,	 /* struct x *m; NULL: absent */
-	OJ_KIND_STRINGS, /* const char **m; size_t n_m; m is NULL only when absent, as in all below */
+	OJ_KIND_STRINGS, /* const char **m; size_t n_m; m is NULL only when absent, as in all below
+			  */
 	OJ_KIND_U64S,	 /* uint64_t *m; size_t n_m */
 	OJ_KIND_ENUMS,	 /* an enum *m; size_t n_m */
 	OJ_KIND_OBJECTS, /* struct x *m; size_t n_m */
@@ -62,8 +64,8 @@ struct oj_field {
 
 /* One object: its properties, at most 64 of them. */
 struct oj_object {
-	const char *name; /* of the struct */
-	size_t size;	  /* of the struct */
+	const char *name;			     /* of the struct */
+	size_t size;				     /* of the struct */
 	const struct oj_field *(*fields)(size_t *n); /* its table */
 	bool allow_unknown; /* unknown properties: ignored and logged at debug level, or an error */
 };
@@ -71,20 +73,22 @@ struct oj_object {
 enum oci_style { OCI_COMPACT, OCI_PRETTY };
 
 /*
- * Reads the one object that text must hold into a struct in the arena. -EINVAL with one line that starts
- * with the JSON path for anything else: wrong types, missing or repeated properties, numbers out of their
- * bounds, bad UTF-8, syntax errors (with line and column), and documents beyond the limits of json.c.
- * null is the same as absence for an optional property. *out is set only on success.
+ * Reads the one object that text must hold into a struct in the arena. -EINVAL with one line that
+ * starts with the JSON path for anything else: wrong types, missing or repeated properties, numbers
+ * out of their bounds, bad UTF-8, syntax errors (with line and column), and documents beyond the
+ * limits of json.c. null is the same as absence for an optional property. *out is set only on
+ * success.
  */
-int oj_parse(const struct oj_object *type, const char *text, size_t len, struct arena *a, void **out,
-	     struct err *e);
+int oj_parse(const struct oj_object *type, const char *text, size_t len, struct arena *a,
+	     void **out, struct err *e);
 
 /* As oj_parse(), for a bare array of objects; *n_out elements of type->size bytes each. */
 int oj_parse_array(const struct oj_object *type, const char *text, size_t len, struct arena *a,
 		   void **out, size_t *n_out, struct err *e);
 
-/* Writes x as JSON into the arena, NUL-terminated; absent members are left out. OCI_PRETTY indents by two
- * spaces and ends with a newline. -EILSEQ when a string is not UTF-8; out_len may be NULL. */
+/* Writes x as JSON into the arena, NUL-terminated; absent members are left out. OCI_PRETTY indents
+ * by two spaces and ends with a newline. -EILSEQ when a string is not UTF-8; out_len may be NULL.
+ */
 int oj_write(const struct oj_object *type, const void *x, enum oci_style style, struct arena *a,
 	     const char **out, size_t *out_len);
 

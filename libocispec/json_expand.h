@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* clang-format off */
 /*
  * Gives the words of a .def file a meaning, so that one description becomes both the structs and the
  * tables; therefore read more than once and without a guard. Define one of these, include this, then the
@@ -15,6 +16,7 @@
  *   OJ_MAP          nothing           OJ_OBJMAP the struct
  *   OJ_KEY()        the first row of a struct that is a map's value: its key
  */
+/* clang-format on */
 #undef OJ_ENUM
 #undef OJ_VALUE
 #undef OJ_ENUM_END

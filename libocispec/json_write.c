@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "libocispec/json.h"
+#include "libocispec/json_text.h"
 
 struct oj_writer {
 	struct arena *a;
@@ -128,8 +129,9 @@ static void oj_items(struct oj_writer *w, const struct oj_field *f, const char *
 		if (f->kind == OJ_KIND_STRINGS) {
 			oj_quote(w, ((const char *const *)(const void *)items)[i]);
 		} else if (f->kind == OJ_KIND_U64S) {
-			(void)snprintf(text, sizeof(text), "%llu",
-				       (unsigned long long)((const uint64_t *)(const void *)items)[i]);
+			(void)snprintf(
+				text, sizeof(text), "%llu",
+				(unsigned long long)((const uint64_t *)(const void *)items)[i]);
 			oj_text(w, text);
 		} else if (f->kind == OJ_KIND_ENUMS) {
 			oj_quote(w, f->of.names->names[((const int *)(const void *)items)[i]]);
@@ -149,7 +151,8 @@ static void oj_entries(struct oj_writer *w, const struct oj_field *f, const char
 	w->depth++;
 	for (size_t i = 0; i < n; i++) {
 		if (f->kind == OJ_KIND_MAP) {
-			const struct oci_map_entry *entry = &((const struct oci_map_entry *)(const void *)items)[i];
+			const struct oci_map_entry *entry =
+				&((const struct oci_map_entry *)(const void *)items)[i];
 			oj_key(w, entry->key, i == 0);
 			oj_quote(w, entry->value);
 		} else {
@@ -223,8 +226,8 @@ static void oj_object(struct oj_writer *w, const struct oj_object *type, const c
 	oj_text(w, "}");
 }
 
-int oj_write(const struct oj_object *type, const void *x, enum oci_style style, struct arena *a, const char **out,
-	     size_t *out_len)
+int oj_write(const struct oj_object *type, const void *x, enum oci_style style, struct arena *a,
+	     const char **out, size_t *out_len)
 {
 	struct oj_writer w = {.a = a, .style = style};
 
@@ -232,6 +235,9 @@ int oj_write(const struct oj_object *type, const void *x, enum oci_style style, 
 	if (style == OCI_PRETTY)
 		oj_text(&w, "\n");
 	w.v[w.n] = '\0';
+	size_t at;
+	if (oj_text_check(w.v, w.n, &at) != NULL)
+		return -EILSEQ;
 	*out = w.v;
 	if (out_len != NULL)
 		*out_len = w.n;

@@ -3,12 +3,11 @@
 
 #include "libocispec/json.h"
 
-/* The structs of oci.def: one a spec object, members named as the JSON keys in snake case. All memory of a
- * parsed document is the caller's arena. */
+/* The structs of oci.def: one a spec object, members named as the JSON keys in snake case. All
+ * memory of a parsed document is the caller's arena. */
 #define OJ_AS_STRUCTS
 #include "libocispec/json_expand.h"
 #include "libocispec/oci.def"
-#include "libocispec/json_expand.h"
 
 /* oj_parse() and oj_write() by type: 0 or -EINVAL with e starting with the JSON path. */
 #define OCI_DOCUMENT(name, T)                                                                      \
@@ -30,8 +29,8 @@ OCI_DOCUMENT(features, oci_features)
 OCI_DOCUMENT(container_process_state, oci_container_process_state)
 
 /* A bare array of mounts. */
-static inline int oci_mounts_parse(const char *text, size_t len, struct arena *a, struct oci_mount **out,
-				   size_t *out_n, struct err *e)
+static inline int oci_mounts_parse(const char *text, size_t len, struct arena *a,
+				   struct oci_mount **out, size_t *out_n, struct err *e)
 {
 	return oj_parse_array(&oci_mount_object, text, len, a, (void **)out, out_n, e);
 }

@@ -4,4 +4,3 @@
 #define OJ_AS_TABLES
 #include "libocispec/json_expand.h"
 #include "libocispec/oci.def"
-#include "libocispec/json_expand.h"

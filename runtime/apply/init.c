@@ -178,7 +178,7 @@ static int init_settings(struct init *in, int root, struct err *e)
 	if (r < 0)
 		return r;
 	report_stage(in->report, STAGE_MASKS);
-	return mask_apply(p, root, e);
+	return mask_apply(p, root, &in->pf, e);
 }
 
 static int init_script(struct init *in, struct err *e)

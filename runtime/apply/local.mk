@@ -16,7 +16,9 @@ libgreffon_a_SOURCES += \
 	runtime/apply/notify.c \
 	runtime/apply/process.c \
 	runtime/apply/report.c runtime/apply/report.h \
+	runtime/apply/ring.c runtime/apply/ring.h \
 	runtime/apply/sched.c \
+	runtime/apply/seal.c runtime/apply/seal.h \
 	runtime/apply/seccomp.c runtime/apply/seccomp.h \
 	runtime/apply/seccomp_cache.c runtime/apply/seccomp_cache.h \
 	runtime/apply/seccomp_enosys.c runtime/apply/seccomp_enosys.h \
@@ -24,4 +26,16 @@ libgreffon_a_SOURCES += \
 	runtime/apply/start.c \
 	runtime/apply/sync.c runtime/apply/sync.h \
 	runtime/apply/sysctl.c runtime/apply/sysctl.h \
-	runtime/apply/tail.c runtime/apply/tail.h
+	runtime/apply/tail.c runtime/apply/tail.h \
+	runtime/apply/tty.c runtime/apply/tty.h runtime/apply/tty_relay.c
+libgreffon_a_SOURCES += \
+	runtime/apply/device.c \
+	runtime/apply/mask.c \
+	runtime/apply/mount.c runtime/apply/mount.h \
+	runtime/apply/mount_cgroup.c runtime/apply/mount_cgroup.h \
+	runtime/apply/mount_copyup.c runtime/apply/mount_copyup.h \
+	runtime/apply/mount_fs.c runtime/apply/mount_fs.h \
+	runtime/apply/mount_idmap.c runtime/apply/mount_idmap.h \
+	runtime/apply/mount_legacy.c runtime/apply/mount_legacy.h \
+	runtime/apply/mount_open.c runtime/apply/mount_open.h \
+	runtime/apply/root.c

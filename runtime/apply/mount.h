@@ -44,5 +44,6 @@ int device_make(const struct plan *p, int root, const struct procfs *pf, struct 
  */
 int root_enter(const struct plan *p, int root, struct err *e);
 
-/* World: init, "/" is the rootfs. Masked and read-only paths, then a read-only root if asked for. */
-int mask_apply(const struct plan *p, int root, struct err *e);
+/* World: init, "/" is the rootfs. Masked and read-only paths, then a read-only root if asked for. pf: the
+ * trusted procfs, since "/proc" is the container's now. */
+int mask_apply(const struct plan *p, int root, const struct procfs *pf, struct err *e);

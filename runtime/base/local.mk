@@ -5,4 +5,6 @@ libgreffon_a_SOURCES += \
 	runtime/base/err.c runtime/base/err.h \
 	runtime/base/io.c runtime/base/io.h \
 	runtime/base/log.c runtime/base/log.h \
-	runtime/base/num.c runtime/base/num.h
+	runtime/base/num.c runtime/base/num.h \
+	runtime/base/json.c runtime/base/json.h \
+	runtime/base/signame.c runtime/base/signame.h

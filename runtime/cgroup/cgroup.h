@@ -10,6 +10,7 @@
 struct cgroup_dir {
 	const char *controllers; /* v1: of the hierarchy; v2: "" */
 	const char *path;	 /* absolute directory */
+	const char *mount;	 /* mount point of its hierarchy; NULL in a reopened one */
 	bool v2;
 	bool created; /* the last directory was made by us */
 	int fd;	      /* directory, O_RDONLY|O_DIRECTORY; FD_NONE when not open */
@@ -32,6 +33,9 @@ int cgroup_plan_dirs(const struct plan_cgroup *pc, const struct host *h, struct 
  * removed again on failure. World: the runtime, before the clone. */
 int cgroup_create(const struct plan_cgroup *pc, const struct host *h, struct arena *a, struct cgroup *out,
 		  struct err *e);
+
+/* Writes the plan's settings in order. */
+int cgroup_write_settings(const struct cgroup *c, const struct plan_cgroup *pc, struct err *e);
 
 /* v2 directory for CLONE_INTO_CGROUP (5.7), FD_NONE when there is none. */
 int cgroup_into_fd(const struct cgroup *c);

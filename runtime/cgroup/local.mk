@@ -1,1 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+libgreffon_a_SOURCES += \
+	runtime/cgroup/cgroup.h \
+	runtime/cgroup/create.c \
+	runtime/cgroup/destroy.c \
+	runtime/cgroup/device.h \
+	runtime/cgroup/device_bpf.c \
+	runtime/cgroup/device_state.c \
+	runtime/cgroup/device_v1.c \
+	runtime/cgroup/enter.c \
+	runtime/cgroup/freeze.c \
+	runtime/cgroup/kill.c \
+	runtime/cgroup/settings.c \
+	runtime/cgroup/v2.c runtime/cgroup/v2.h

@@ -72,7 +72,7 @@ static int exec_user(struct oci_process *p, const struct exec_options *o, struct
 	}
 	if (r < 0 || o->gids.n == 0)
 		return r;
-	struct opt_u64 gid;
+	struct opt_u64 gid = {0};
 	__typeof__(user->additional_gids) gids =
 		arena_array(a, user->n_additional_gids + o->gids.n, sizeof(*user->additional_gids));
 	memcpy(gids, user->additional_gids, user->n_additional_gids * sizeof(*gids));

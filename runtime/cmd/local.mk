@@ -1,1 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+libgreffon_a_SOURCES += \
+	runtime/cmd/bring_up.c runtime/cmd/bring_up.h \
+	runtime/cmd/cmd.h \
+	runtime/cmd/create.c \
+	runtime/cmd/delete.c \
+	runtime/cmd/document.c runtime/cmd/document.h \
+	runtime/cmd/exec.c \
+	runtime/cmd/features.c \
+	runtime/cmd/kill.c \
+	runtime/cmd/list.c \
+	runtime/cmd/options.c runtime/cmd/options.h \
+	runtime/cmd/plan.c \
+	runtime/cmd/run.c \
+	runtime/cmd/spec.c \
+	runtime/cmd/start.c \
+	runtime/cmd/state.c \
+	runtime/cmd/table.c \
+	runtime/cmd/version.c runtime/cmd/version.h
+
+# What the program was built from. Written only when it changed, so that nothing is compiled for nothing.
+BUILT_SOURCES += commit.h
+CLEANFILES += commit.h
+runtime/cmd/version.$(OBJEXT): commit.h
+commit.h: FORCE
+	@c=unknown; test ! -e $(srcdir)/.git || c=`git -C $(srcdir) describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null` || c=unknown; \
+	echo "#define GREFFON_COMMIT \"$$c\"" >$@.new; \
+	if cmp -s $@.new $@; then rm -f $@.new; else mv -f $@.new $@; fi
+FORCE:
+.PHONY: FORCE

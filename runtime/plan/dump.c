@@ -248,14 +248,14 @@ static void dump_cgroup(struct dump *d, const struct plan *p)
 	dump_set(d, "path", c->stay ? NULL : c->path);
 	dump_set(d, "stays", c->stay ? "yes" : NULL);
 	dump_set(d, "origin", "linux.cgroupsPath");
-	for (size_t i = 0; i < c->n_setting; i++) {
+	for (size_t i = 0; i < c->settings.n; i++) {
 		dump_item(d, "limit");
-		dump_set(d, "file", c->setting[i].file);
-		dump_set(d, "value", c->setting[i].value);
-		dump_set(d, "origin", c->setting[i].origin);
+		dump_set(d, "file", c->settings.v[i].file);
+		dump_set(d, "value", c->settings.v[i].value);
+		dump_set(d, "origin", c->settings.v[i].origin);
 	}
-	for (size_t i = 0; i < c->n_rule; i++) {
-		const struct plan_device_rule *r = &c->rule[i];
+	for (size_t i = 0; i < c->rules.n; i++) {
+		const struct plan_device_rule *r = &c->rules.v[i];
 
 		dump_item(d, "rule");
 		dump_set(d, "devices", r->allow ? "allow" : "deny");

@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 libgreffon_a_SOURCES += \
 	runtime/plan/build.c runtime/plan/plan.h \
+	runtime/plan/cgroup.c \
+	runtime/plan/convert.c runtime/plan/convert.h \
 	runtime/plan/creds.c \
 	runtime/plan/dump.c runtime/plan/dump.h \
 	runtime/plan/env.c runtime/plan/env.h \
 	runtime/plan/exec.c runtime/plan/exec.h \
 	runtime/plan/hook.c \
+	runtime/plan/limits.c runtime/plan/limits.h \
 	runtime/plan/lsm.c runtime/plan/lsm.h \
 	runtime/plan/ns.c runtime/plan/idmap.h \
 	runtime/plan/process.c \
 	runtime/plan/sched.c runtime/plan/sched.h \
 	runtime/plan/seccomp.c \
 	runtime/plan/sysctl.c
+libgreffon_a_SOURCES += \
+	runtime/plan/device.c \
+	runtime/plan/mask.c \
+	runtime/plan/mount.c \
+	runtime/plan/mountopt.c runtime/plan/mountopt.h

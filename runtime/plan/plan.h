@@ -89,7 +89,8 @@ struct plan_mount {
 	bool recursive;		    /* rbind */
 	bool source_nofollow, target_nofollow; /* a last component that is a link: not followed */
 	bool copy_up;		    /* tmpcopyup: the new tmpfs starts with what the rootfs has there */
-	bool source_is_dir;	    /* seen while planning; verified again on the descriptor */
+	bool remount;		    /* changes what is mounted at target */
+	bool copy_symlink;	    /* a source that is a link: the link is made again instead of a mount */
 	bool idmap_recursive;
 	struct plan_idmap uid, gid; /* idmapped mount; n == 0: none */
 	bool idmap_own;		    /* idmapped with the container's own user namespace */
@@ -97,9 +98,19 @@ struct plan_mount {
 	const char *origin;
 };
 
+/* One hierarchy as MOUNT_CGROUP shows it. */
+struct plan_cgroup_view {
+	const char *source;	 /* the container's own directory, absolute on the host */
+	const char *name;	 /* "cpu,cpuacct": directory below the target; NULL: the target itself (cgroup v2) */
+	const char *controllers; /* v1: each that is not the name itself gets a link */
+	bool whole;		 /* source is the hierarchy's root: never writable */
+};
+
 struct plan_mounts {
 	struct plan_mount *v;
 	size_t n, cap;
+	struct plan_cgroup_view *cgroup;
+	size_t n_cgroup;
 	unsigned long root_propagation; /* MS_SLAVE | MS_REC by default: of the old root in the new namespace */
 	unsigned long final_propagation; /* of "/" after the pivot; 0: leave */
 	bool root_readonly;
@@ -146,15 +157,20 @@ struct plan_device_rule {
 	bool allow;
 	char type; /* 'a', 'b', 'c' */
 	int64_t major, minor; /* -1: any */
-	unsigned int access; /* CGROUP_ACCESS_* of cgroup/device.h */
+	unsigned int access; /* PLAN_ACCESS_* */
 	const char *origin;
 };
+
+/* As the kernel numbers them for a device program (BPF_DEVCG_ACC_*). */
+enum { PLAN_ACCESS_MKNOD = 1, PLAN_ACCESS_READ = 2, PLAN_ACCESS_WRITE = 4, PLAN_ACCESS_ALL = 7 };
 
 /* One value for one control file, in the order of writing. */
 struct plan_setting {
 	const char *controller; /* v1: the hierarchy; v2: what has to be enabled; "" for cgroup.* */
-	const char *file;	/* "memory.max" */
+	/* "memory.max"; of "A|B" the first file that exists, with the value of the same place */
+	const char *file;
 	const char *value;
+	bool v2;
 	bool optional;	    /* the file may be missing (ENOENT is no error) */
 	const char *origin; /* "linux.resources.memory.limit" */
 };
@@ -162,12 +178,17 @@ struct plan_setting {
 struct plan_cgroup {
 	enum plan_cgroup_manager manager;
 	const char *path;	/* below each hierarchy's mount point, without leading '/' */
+	bool relative;		/* path is below the runtime's own place in each hierarchy instead */
 	const char *slice, *scope; /* systemd */
 	bool stay; /* no path, no limits and no right to make one: stay in the caller's cgroup */
-	struct plan_setting *setting;
-	size_t n_setting, setting_cap;
-	struct plan_device_rule *rule; /* final list, defaults included, last match wins */
-	size_t n_rule, rule_cap;
+	struct plan_settings {
+		struct plan_setting *v;
+		size_t n, cap;
+	} settings;
+	struct plan_device_rules { /* defaults included, last match wins; none: nothing is restricted */
+		struct plan_device_rule *v;
+		size_t n, cap;
+	} rules;
 	bool has_limits; /* anything but default device rules was asked for */
 	bool chown_to_root; /* delegate to the container's root (v2) */
 	struct opt_i64 memory_limit; /* for "memory limit too low" diagnostics */
@@ -333,6 +354,12 @@ int plan_sysctl_build(struct plan *p, const struct plan_input *in, struct err *e
 
 /* The outside (parent's) id of an inside one; the id itself without entries, (uint32_t)-1 when not mapped. */
 uint32_t idmap_outside(const struct plan_idmap *map, uint32_t inside);
+
+/* The container's own directory in a hierarchy, absolute; not for one that stays. A relative path lies beside the
+ * runtime's own cgroup on v2, which has processes and so may have no children with controllers, and below it on
+ * v1. */
+struct host_hierarchy;
+const char *plan_cgroup_dir(const struct plan_cgroup *pc, const struct host_hierarchy *h, struct arena *a);
 
 /* Runs the builders in that order. */
 int plan_build(struct plan *p, struct arena *a, const struct plan_input *in, struct err *e);

@@ -32,7 +32,7 @@ int path_mkfile(int root, const char *path, mode_t mode, struct err *e);
  * name. -EINVAL: path has no last component ("/", "..", "a/.."). */
 int path_parent(int root, const char *path, char name[static 256], struct err *e);
 
-/* Makes a device node or fifo (mknodat) with exactly mode and owner, replacing nothing. -EEXIST when
+/* Makes a device node or fifo (mknodat) with mode (before umask) and owner, replacing nothing. -EEXIST when
  * anything has the name. */
 int path_mknod(int root, const char *path, mode_t mode, dev_t dev, uid_t uid, gid_t gid, struct err *e);
 

@@ -41,11 +41,13 @@ void procfs_done(struct procfs *p)
 int procfs_openat(const struct procfs *p, const char *rel, int flags, struct err *e)
 {
 	/* "self" and "thread-self" are plain links inside procfs, so links as such stay allowed. */
-	int fd = sys_openat2(p->fd, rel, (uint64_t)(flags | O_CLOEXEC | O_NOCTTY), 0,
+	/* openat2 refuses O_NOCTTY beside O_PATH, which opens no terminal anyway */
+	flags |= O_CLOEXEC | ((flags & O_PATH) != 0 ? 0 : O_NOCTTY);
+	int fd = sys_openat2(p->fd, rel, (uint64_t)flags, 0,
 			     RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
 
 	if (fd == -ENOSYS) { /* before 5.6; the handle itself is private, so nothing can be mounted in it */
-		fd = openat(p->fd, rel, flags | O_CLOEXEC | O_NOCTTY);
+		fd = openat(p->fd, rel, flags);
 		fd = fd < 0 ? -errno : fd;
 	}
 	if (fd == -ENOENT)

@@ -15,3 +15,48 @@ tests_unit_num_test_SOURCES = tests/unit/num_test.c
 tests_unit_num_test_CFLAGS = $(TEST_CC)
 tests_unit_num_test_LDFLAGS = $(TEST_LINK)
 tests_unit_num_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/options_test
+tests_unit_options_test_SOURCES = tests/unit/options_test.c
+tests_unit_options_test_CFLAGS = $(TEST_CC)
+tests_unit_options_test_LDFLAGS = $(TEST_LINK)
+tests_unit_options_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/record_test
+tests_unit_record_test_SOURCES = tests/unit/record_test.c
+tests_unit_record_test_CFLAGS = $(TEST_CC)
+tests_unit_record_test_LDFLAGS = $(TEST_LINK)
+tests_unit_record_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/signal_test
+tests_unit_signal_test_SOURCES = tests/unit/signal_test.c
+tests_unit_signal_test_CFLAGS = $(TEST_CC)
+tests_unit_signal_test_LDFLAGS = $(TEST_LINK)
+tests_unit_signal_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/store_test
+tests_unit_store_test_SOURCES = tests/unit/store_test.c
+tests_unit_store_test_CFLAGS = $(TEST_CC)
+tests_unit_store_test_LDFLAGS = $(TEST_LINK)
+tests_unit_store_test_LDADD = $(TEST_LIBS)
+OCISPEC_TESTS = tests/unit/ocispec_test tests/unit/ocispec_types_test tests/unit/ocispec_roundtrip_test \
+	tests/unit/ocispec_schema_test
+OCISPEC_CC = $(TEST_CC) -DTOP_SRCDIR=\"$(abs_top_srcdir)\"
+UNIT_TESTS += $(OCISPEC_TESTS)
+EXTRA_DIST += tests/golden/spec
+tests_unit_ocispec_test_SOURCES = tests/unit/ocispec_test.c
+tests_unit_ocispec_test_CFLAGS = $(OCISPEC_CC)
+tests_unit_ocispec_test_LDFLAGS = $(TEST_LINK)
+tests_unit_ocispec_test_LDADD = $(TEST_LIBS)
+tests_unit_ocispec_types_test_SOURCES = tests/unit/ocispec_types_test.c
+tests_unit_ocispec_types_test_CFLAGS = $(OCISPEC_CC)
+tests_unit_ocispec_types_test_LDFLAGS = $(TEST_LINK)
+tests_unit_ocispec_types_test_LDADD = $(TEST_LIBS)
+tests_unit_ocispec_roundtrip_test_SOURCES = tests/unit/ocispec_roundtrip_test.c
+tests_unit_ocispec_roundtrip_test_CFLAGS = $(OCISPEC_CC)
+tests_unit_ocispec_roundtrip_test_LDFLAGS = $(TEST_LINK)
+tests_unit_ocispec_roundtrip_test_LDADD = $(TEST_LIBS)
+tests_unit_ocispec_schema_test_SOURCES = tests/unit/ocispec_schema_test.c
+tests_unit_ocispec_schema_test_CFLAGS = $(OCISPEC_CC)
+tests_unit_ocispec_schema_test_LDFLAGS = $(TEST_LINK)
+tests_unit_ocispec_schema_test_LDADD = $(TEST_LIBS)

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "apply/mount.h"
+#include "apply/mount_legacy.h"
+#include "apply/mount_open.h"
+#include "sys/path.h"
+#include "sys/sys.h"
+
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+
+#define MASK_ATTR (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
+#define MASK_ATTACH (MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+
+/*
+ * What is put over files and over directories. Both are pinned descriptors, whose object was
+ * verified or made here, and nothing is looked up again (CVE-2025-31133). The first use attaches a
+ * mount with its attributes; from then on that mount is the source, and its clones have the
+ * attributes already.
+ */
+struct mask {
+	int root;
+	const struct procfs *pf;
+	int file, dir;
+	bool legacy; /* file is the bare device */
+};
+
+static bool mask_is_null(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+/* A detached tmpfs. */
+static int mask_tmpfs(const char *inodes, unsigned int attr)
+{
+	autoclose int fs = sys_fsopen("tmpfs");
+
+	if (fs < 0)
+		return fs;
+	int r = sys_fsconfig(fs, FSCONFIG_SET_STRING, "nr_blocks", "1", 0);
+	if (r == 0)
+		r = sys_fsconfig(fs, FSCONFIG_SET_STRING, "nr_inodes", inodes, 0);
+	if (r == 0)
+		r = sys_fsconfig(fs, FSCONFIG_SET_STRING, "mode", "755", 0);
+	if (r == 0)
+		r = sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+	return r < 0 ? r : sys_fsmount(fs, attr);
+}
+
+/*
+ * A detached null device of our own, where the container's is something else; not possible in a
+ * user namespace. Only what is attached can be cloned (before 6.15), so the tmpfs that holds it
+ * lies over "/" for a moment: lookups from "/" and from root start below it and don't notice.
+ */
+static int mask_make_null(struct mask *k)
+{
+	autoclose int tmpfs = mask_tmpfs("4", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+
+	if (tmpfs < 0)
+		return tmpfs;
+	if (mknodat(tmpfs, "null", S_IFCHR | 0666, makedev(1, 3)) < 0)
+		return -errno;
+	int r = sys_move_mount(tmpfs, "", k->root, "", MASK_ATTACH);
+	if (r < 0)
+		return r;
+	autoclose int fd = sys_open_tree(tmpfs, "null",
+					 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+	if (fchdir(tmpfs) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return -errno;
+	return fd_take(&fd);
+}
+
+/* The source of all masks of files: a detached mount the first time, -ENOSYS with the bare device
+ * in k->file where mount(2) has to do. */
+static int mask_first_null(struct mask *k, struct err *e)
+{
+	struct err why = {0};
+	autoclose int node = path_open(k->root, "/dev/null", O_PATH, &why);
+	autoclose int fd =
+		node >= 0 && mask_is_null(node)
+			? sys_open_tree(node, "",
+					OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH)
+			: mask_make_null(k);
+	int r = fd < 0 ? fd : mount_set(fd, 0, MASK_ATTR, 0, MS_PRIVATE);
+
+	if (r == -ENOSYS && node >= 0 && mask_is_null(node)) {
+		k->file = fd_take(&node);
+		return -ENOSYS;
+	}
+	if (r < 0)
+		return err_sys(
+			e, -r,
+			"the container's /dev/null is not the null device, and none can be made");
+	return fd_take(&fd);
+}
+
+/* mount(2) on descriptors, where "/proc" is the container's and so not to be trusted: a name below
+ * the trusted procfs, which is made the working directory for the moment. */
+static int mask_bind_legacy(struct mask *k, int from, int target, const char *path, struct err *e)
+{
+	char a[32], b[32];
+
+	(void)snprintf(a, sizeof(a), "self/fd/%d", from);
+	(void)snprintf(b, sizeof(b), "self/fd/%d", target);
+	if (fchdir(k->pf->fd) < 0)
+		return err_sys(e, errno, "'%s'", path);
+	int r = mount(from >= 0 ? a : "tmpfs", b, from >= 0 ? NULL : "tmpfs",
+		      from >= 0 ? MS_BIND | MS_REC : MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		      from >= 0 ? NULL : "nr_blocks=1,nr_inodes=2,mode=755") < 0
+			? -errno
+			: 0;
+	autoclose int made = r < 0 ? r : path_open(k->root, path, O_PATH, e);
+	if (r == 0 && from >= 0 && made >= 0) {
+		(void)snprintf(b, sizeof(b), "self/fd/%d", made);
+		r = mount_legacy_remount_at(b, made, mount_legacy_flags(MASK_ATTR));
+	}
+	if (chdir("/") < 0)
+		return err_sys(e, errno, "chdir");
+	return r < 0 ? err_sys(e, -r, "mounting over '%s'", path) : 0;
+}
+
+static int mask_file(struct mask *k, int target, const char *path, struct err *e)
+{
+	bool first = k->file < 0;
+	autoclose int fd =
+		first ? mask_first_null(k, e)
+		      : sys_open_tree(k->file, "",
+				      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+
+	if (k->legacy || (fd == -ENOSYS && k->file >= 0)) {
+		k->legacy = true;
+		return mask_bind_legacy(k, k->file, target, path, e);
+	}
+	if (fd < 0)
+		return first ? fd : err_sys(e, -fd, "mounting over '%s'", path);
+	int r = sys_move_mount(fd, "", target, "", MASK_ATTACH);
+	if (r < 0)
+		return err_sys(e, -r, "mounting over '%s'", path);
+	if (first)
+		k->file = fd_take(&fd);
+	return 0;
+}
+
+/* One tmpfs for all: kubelet lists a directory for each CPU. Inodes: the root, and one that some
+ * kernels count besides. */
+static int mask_directory(struct mask *k, int target, const char *path, struct err *e)
+{
+	bool first = k->dir < 0;
+	autoclose int fd =
+		first ? mask_tmpfs("2", MASK_ATTR | MOUNT_ATTR_NODEV)
+		      : sys_open_tree(k->dir, "",
+				      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+
+	if (fd == -ENOSYS)
+		return mask_bind_legacy(k, FD_NONE, target, path, e);
+	int r = fd < 0 ? fd : sys_move_mount(fd, "", target, "", MASK_ATTACH);
+	if (r < 0)
+		return err_sys(e, -r, "mounting over '%s'", path);
+	if (first)
+		k->dir = fd_take(&fd);
+	return 0;
+}
+
+/* O_PATH of path below root; FD_NONE with 0 in *out_r when there is no such thing and so nothing to
+ * do. */
+static int mask_target(const struct mask *k, const char *path, int *out_r, struct err *e)
+{
+	struct err why = {0};
+	int fd = path_open(k->root, path, O_PATH, &why);
+
+	*out_r = 0;
+	if (fd >= 0)
+		return fd;
+	/* Not to be allowed to look is no reason to leave it open. */
+	if (fd != -ENOENT && fd != -ENOTDIR)
+		*out_r = err_take(e, &why);
+	return FD_NONE;
+}
+
+static int mask_one(struct mask *k, const char *path, struct err *e)
+{
+	struct stat st;
+	int r;
+	autoclose int target = mask_target(k, path, &r, e);
+
+	if (target < 0)
+		return r;
+	if (fstat(target, &st) < 0)
+		return err_sys(e, errno, "'%s'", path);
+	return S_ISDIR(st.st_mode) ? mask_directory(k, target, path, e)
+				   : mask_file(k, target, path, e);
+}
+
+/* The pinned object itself is cloned, made read-only and put over itself: a name would be looked up
+ * again for the flags, and by then be something else (GHSA-3q8j-pf29-vwv8). */
+static int mask_readonly(struct mask *k, const char *path, struct err *e)
+{
+	int r;
+	autoclose int target = mask_target(k, path, &r, e);
+
+	if (target < 0)
+		return r;
+	autoclose int fd = sys_open_tree(
+		target, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+	r = fd < 0 ? fd : mount_set(fd, AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0, 0);
+	if (r == -ENOSYS)
+		return mask_bind_legacy(k, target, target, path, e);
+	if (r == 0)
+		r = sys_move_mount(fd, "", target, "", MASK_ATTACH);
+	return r < 0 ? err_sys(e, -r, "making '%s' read-only", path) : 0;
+}
+
+static void mask_done(struct mask *k)
+{
+	fd_done(&k->file);
+	fd_done(&k->dir);
+}
+
+/* The mount of "/" only: what is mounted below has its own options. */
+static int mask_root(struct mask *k, struct err *e)
+{
+	int r = mount_set(k->root, 0, MOUNT_ATTR_RDONLY, 0, 0);
+
+	if (r == -ENOSYS)
+		r = mount_legacy_remount_at("/", k->root, MS_RDONLY);
+	return r < 0 ? err_sys(e, -r, "root.readonly: making '/' read-only") : 0;
+}
+
+int mask_apply(const struct plan *p, int root, const struct procfs *pf, struct err *e)
+{
+	__attribute__((cleanup(mask_done))) struct mask k = {
+		.root = root, .pf = pf, .file = FD_NONE, .dir = FD_NONE};
+
+	/* As runc does it: what is both is masked last, and so hidden. */
+	for (size_t i = 0; i < p->masks.n_readonly; i++)
+		if (mask_readonly(&k, p->masks.readonly[i], e) < 0)
+			return err_at(e, "linux.readonlyPaths[%zu]", i);
+	for (size_t i = 0; i < p->masks.n_masked; i++)
+		if (mask_one(&k, p->masks.masked[i], e) < 0)
+			return err_at(e, "linux.maskedPaths[%zu]", i);
+	return p->mounts.root_readonly && plan_has_ns(p, CLONE_NEWNS) ? mask_root(&k, e) : 0;
+}

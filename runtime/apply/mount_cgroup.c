@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "apply/mount_cgroup.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "apply/mount_fs.h"
+#include "apply/mount_legacy.h"
+#include "apply/mount_open.h"
+#include "base/log.h"
+#include "sys/path.h"
+#include "sys/sys.h"
+
+static uint64_t cgroup_attributes(const struct plan_mount *m, const struct plan_cgroup_view *v)
+{
+	return m->attr_set | m->rec_attr_set | (v->whole ? MOUNT_ATTR_RDONLY : 0);
+}
+
+/* With mount(2): the name is looked up again for the flags, in a tree of our own. */
+static int cgroup_bind_legacy(const struct plan_cgroup_view *v, uint64_t attr, int at,
+			      const char *name)
+{
+	autoclose int from = open(v->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	autoclose int to = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (from < 0 || to < 0)
+		return -errno;
+	int r = mount_legacy_bind(from, to, false);
+	if (r < 0)
+		return r;
+	/* to is what is covered now; its name leads to what covers it */
+	autoclose int made = openat(at, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return made < 0 ? -errno : mount_legacy_remount(made, mount_legacy_flags(attr));
+}
+
+/* Binds the view's source on directory name below at, or on at itself where name is "". 0 or
+ * -errno. */
+static int cgroup_bind(const struct plan_cgroup_view *v, uint64_t attr, int at, const char *name)
+{
+	autoclose int fd = sys_open_tree(AT_FDCWD, v->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	if (fd < 0)
+		return fd;
+	int r = mount_set(fd, 0, attr, 0, MS_PRIVATE);
+	if (r < 0)
+		return r;
+	return sys_move_mount(fd, "", at, name,
+			      MOVE_MOUNT_F_EMPTY_PATH |
+				      (name[0] == '\0' ? MOVE_MOUNT_T_EMPTY_PATH : 0));
+}
+
+/* v2. fd of a detached cgroup2 mount, or -errno where the bind has to do. */
+static int cgroup_new_v2(const struct plan *p, const struct plan_mount *m, struct err *e)
+{
+	struct plan_mount fs = *m;
+
+	if (!plan_has_ns(p, CLONE_NEWCGROUP) || p->mounts.cgroup[0].whole)
+		return -EPERM;
+	fs.fstype = "cgroup2";
+	fs.source = "cgroup";
+	fs.data = NULL;
+	fs.sb_flags = 0;
+	return mount_fs_new(p, &fs, FD_NONE, e);
+}
+
+/* With mount(2), as any bind mount of the config. */
+static int cgroup_v2_legacy(const struct plan *p, const struct plan_mount *m, int root, int target,
+			    struct err *e)
+{
+	struct plan_mount bind = {
+		.verb = MOUNT_BIND,
+		.source = p->mounts.cgroup[0].source,
+		.target = m->target,
+		.attr_set = cgroup_attributes(m, &p->mounts.cgroup[0]),
+		.propagation = MS_PRIVATE,
+	};
+
+	return mount_legacy(&bind, root, target, e);
+}
+
+static int cgroup_v2(const struct plan *p, const struct plan_mount *m, int root, int target,
+		     struct err *e)
+{
+	const struct plan_cgroup_view *v = &p->mounts.cgroup[0];
+	struct err why = {0};
+	autoclose int fd = cgroup_new_v2(p, m, &why);
+	int r = fd;
+
+	if (fd >= 0)
+		r = sys_move_mount(fd, "", target, "",
+				   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	else if (fd == -EPERM || fd == -EBUSY || fd == -ENOSYS)
+		r = cgroup_bind(v, cgroup_attributes(m, v), target, "");
+	else
+		return err_take(e, &why);
+	if (r == -ENOSYS)
+		return cgroup_v2_legacy(p, m, root, target, e);
+	return r < 0 ? err_sys(e, -r, "'%s' as the container's cgroup", v->source) : 0;
+}
+
+/* Links for the controllers that are mounted together under another name. "name=systemd" is called
+ * systemd. */
+static int cgroup_links(const struct plan_cgroup_view *v, int dir)
+{
+	const char *s = v->controllers == NULL ? "" : v->controllers;
+
+	while (*s != '\0') {
+		char name[64];
+		size_t n = strcspn(s, ",");
+
+		if (n >= sizeof(name))
+			return -ENAMETOOLONG;
+		memcpy(name, s, n);
+		name[n] = '\0';
+		s += n + (s[n] == ',');
+		if (n == 0 || strncmp(name, "name=", 5) == 0 || strcmp(name, v->name) == 0)
+			continue;
+		if (symlinkat(v->name, dir, name) < 0 && errno != EEXIST)
+			return -errno;
+	}
+	return 0;
+}
+
+/* dir: the root of a tmpfs that init has just made, hence plain names. */
+static int cgroup_fill(const struct plan *p, const struct plan_mount *m, int dir, struct err *e)
+{
+	for (size_t i = 0; i < p->mounts.n_cgroup; i++) {
+		const struct plan_cgroup_view *v = &p->mounts.cgroup[i];
+
+		if (mkdirat(dir, v->name, 0755) < 0) {
+			if (errno == EEXIST)
+				continue; /* the host has one hierarchy mounted twice */
+			return err_sys(e, errno, "directory '%s'", v->name);
+		}
+		int r = cgroup_bind(v, cgroup_attributes(m, v), dir, v->name);
+		if (r == -ENOSYS)
+			r = cgroup_bind_legacy(v, cgroup_attributes(m, v), dir, v->name);
+		if (r == -ENOENT) { /* no cgroup of the container there */
+			(void)unlinkat(dir, v->name, AT_REMOVEDIR);
+			continue;
+		}
+		if (r < 0)
+			return err_sys(e, -r, "'%s' as the container's cgroup", v->source);
+		r = cgroup_links(v, dir);
+		if (r < 0)
+			return err_sys(e, -r, "links beside '%s'", v->name);
+	}
+	return 0;
+}
+
+/* A tmpfs on target; fd of its root. */
+static int cgroup_tmpfs(const struct plan *p, const struct plan_mount *m, int root, int target,
+			struct err *e)
+{
+	struct plan_mount fs = *m;
+
+	fs.verb = MOUNT_FS;
+	fs.fstype = "tmpfs";
+	fs.source = "tmpfs";
+	fs.data = "mode=755";
+	fs.sb_flags = 0;
+	fs.attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+	fs.rec_attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+	autoclose int fd = mount_fs_new(p, &fs, target, e);
+	if (fd == -ENOSYS) {
+		int r = mount_legacy(&fs, root, target, e);
+		return r < 0 ? r : path_open(root, m->target, O_PATH | O_DIRECTORY, e);
+	}
+	if (fd < 0)
+		return fd;
+	int r = sys_move_mount(fd, "", target, "",
+			       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	return r < 0 ? err_sys(e, -r, "attaching the tmpfs of the cgroups") : fd_take(&fd);
+}
+
+int mount_cgroup(const struct plan *p, const struct plan_mount *m, int root, int target,
+		 struct err *e)
+{
+	if (p->mounts.n_cgroup == 0) {
+		log_warn("%s: the host has no cgroups mounted, nothing to show", m->origin);
+		return 0;
+	}
+	if (p->mounts.cgroup[0].name == NULL)
+		return cgroup_v2(p, m, root, target, e);
+	autoclose int dir = cgroup_tmpfs(p, m, root, target, e);
+	if (dir < 0)
+		return dir;
+	int r = cgroup_fill(p, m, dir, e);
+	if (r < 0 || ((m->attr_set | m->rec_attr_set) & MOUNT_ATTR_RDONLY) == 0)
+		return r;
+	r = mount_set(dir, 0, MOUNT_ATTR_RDONLY, 0, 0);
+	if (r == -ENOSYS)
+		r = mount_legacy_remount(dir, mount_legacy_flags(m->attr_set | m->rec_attr_set));
+	return r < 0 ? err_sys(e, -r, "making the tmpfs of the cgroups read-only") : 0;
+}

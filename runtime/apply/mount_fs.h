@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "plan/plan.h"
+
+/*
+ * A detached mount of a new instance of m's file system, options and attributes set: fd or -errno
+ * with e. target: what it will cover, whose mode and owner a tmpfs without options of its own takes
+ * over. -ENOSYS (e may be set): not possible through fsopen(2) here (before 5.2, a value of more
+ * than 255 bytes, a "fuse.x" subtype): mount(2) has to do it. -EPERM: e explains. World: init, its
+ * namespaces final.
+ */
+int mount_fs_new(const struct plan *p, const struct plan_mount *m, int target, struct err *e);
+
+/* Options the plan could not know: mode and owner of what a tmpfs covers. "" when there are none.
+ */
+const char *mount_fs_extra(const struct plan_mount *m, int target, char buf[static 64]);

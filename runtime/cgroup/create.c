@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "cgroup/cgroup.h"
+#include "cgroup/device.h"
+#include "cgroup/v2.h"
+
+int cgroup_plan_dirs(const struct plan_cgroup *pc, const struct host *h, struct arena *a, struct cgroup *out,
+		     struct err *e)
+{
+	const struct host_cgroups *hc = h->cgroups;
+
+	*out = (struct cgroup){.manager = pc->manager, .arena = a};
+	(void)e;
+	if (pc->stay)
+		return 0;
+	out->v = arena_array(a, hc->n, sizeof(*out->v));
+	for (size_t i = 0; i < hc->n; i++)
+		out->v[out->n++] = (struct cgroup_dir){
+			.controllers = hc->v[i].controllers,
+			.path = plan_cgroup_dir(pc, &hc->v[i], a),
+			.mount = hc->v[i].mount,
+			.v2 = hc->v[i].v2,
+			.fd = FD_NONE,
+			.tasks = FD_NONE,
+		};
+	return 0;
+}
+
+/* mkdir with its parents, which are rarely missing: tried last. */
+static int create_mkdir(const char *path, struct arena *a)
+{
+	if (mkdir(path, 0755) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return -errno;
+	char *parent = arena_strdup(a, path);
+	char *slash = strrchr(parent, '/');
+	if (slash == NULL || slash == parent)
+		return -ENOENT;
+	*slash = '\0';
+	int r = create_mkdir(parent, a);
+	if (r < 0 && r != -EEXIST)
+		return r;
+	return mkdir(path, 0755) == 0 ? 0 : -errno;
+}
+
+/* A directory that was there may be reused, but not shared: another container's limits would be overwritten. */
+static int create_check_empty(const struct cgroup_dir *d, struct err *e)
+{
+	struct arena a __attribute__((cleanup(arena_done))) = {0};
+	autoclose int dir = open(d->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char *text;
+
+	if (dir < 0)
+		return err_sys(e, errno, "linux.cgroupsPath: '%s'", d->path);
+	int r = io_read_file(dir, "cgroup.procs", (size_t)1 << 20, &a, &text, NULL);
+	if (r < 0 && r != -EFBIG)
+		return 0; /* a threaded or foreign kind: attaching will say */
+	if (r == -EFBIG || text[0] != '\0')
+		return err_set(e, EBUSY, "linux.cgroupsPath: '%s' has processes already, is another container using it?",
+			       d->path);
+	return 0;
+}
+
+/* A new v1 cpuset is empty, and nothing can be attached to an empty one: its parent's masks are taken over, from as
+ * high up as they are missing. */
+static int create_cpuset(const char *path, struct arena *a, struct err *e)
+{
+	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+	autoclose int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	autoclose int parent = dir >= 0 ? openat(dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC) : FD_NONE;
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		char *text;
+		int r = io_read_file(parent, files[i], 65536, a, &text, NULL);
+		if (r == 0 && text[strspn(text, " \n")] == '\0') {
+			char *up = arena_strdup(a, path);
+			*strrchr(up, '/') = '\0';
+			r = create_cpuset(up, a, e);
+			if (r < 0)
+				return r;
+			r = io_read_file(parent, files[i], 65536, a, &text, NULL);
+		}
+		if (r == 0)
+			r = io_write_file(dir, files[i], text);
+		if (r < 0)
+			return err_sys(e, -r, "%s/%s", path, files[i]);
+	}
+	return 0;
+}
+
+static int create_tasks(struct cgroup_dir *d, struct err *e)
+{
+	char path[4200];
+
+	(void)snprintf(path, sizeof(path), "%s/tasks", d->path);
+	d->tasks = open(path, O_WRONLY | O_CLOEXEC);
+	return d->tasks < 0 ? err_sys(e, errno, "%s", path) : 0;
+}
+
+/* Without root's rights and without a limit to keep, a cgroup is a convenience: do without it. */
+static bool create_may_do_without(const struct plan_cgroup *pc, int code)
+{
+	return (code == EACCES || code == EPERM || code == EROFS) && geteuid() != 0 && !pc->has_limits;
+}
+
+static int create_dir(const struct plan_cgroup *pc, struct cgroup *c, struct cgroup_dir *d, struct err *e)
+{
+	int r = create_mkdir(d->path, c->arena);
+
+	if (r < 0 && create_may_do_without(pc, -r)) {
+		log_debug("cgroup '%s': %s; the container stays in the caller's", d->path, err_name(-r));
+		return 1;
+	}
+	if (r < 0 && r != -EEXIST)
+		return err_sys(e, -r, "%s: making the cgroup '%s'",
+			       pc->settings.n > 0 ? pc->settings.v[0].origin : "linux.cgroupsPath", d->path);
+	d->created = r == 0;
+	if (!d->created) {
+		r = create_check_empty(d, e);
+		if (r < 0)
+			return r;
+	}
+	if (d->v2) {
+		d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		return d->fd < 0 ? err_sys(e, errno, "%s", d->path) : v2_enable(d, pc, c->arena, e);
+	}
+	if (d->created && strcmp(d->controllers, "cpuset") == 0)
+		r = create_cpuset(d->path, c->arena, e);
+	return r < 0 && r != -EEXIST ? r : create_tasks(d, e);
+}
+
+static int create_devices(const struct plan_cgroup *pc, struct cgroup *c, struct err *e)
+{
+	struct device_state s;
+
+	if (pc->rules.n == 0)
+		return 0;
+	device_state_build(&s, &pc->rules, c->arena);
+	for (size_t i = 0; i < c->n; i++)
+		if (strcmp(c->v[i].controllers, "devices") == 0)
+			return device_write_v1(c->v[i].path, &s, e);
+	if (s.allow && s.n == 0)
+		return 0;
+	for (size_t i = 0; i < c->n; i++) {
+		if (!c->v[i].v2)
+			continue;
+		int r = device_attach(c->v[i].fd, &s, c->arena, e);
+		/* programs need rights that a plain user lacks; the nodes themselves are the user's limits then */
+		if (r == -EPERM && geteuid() != 0) {
+			log_debug("%s; device rules are not applied", e->text);
+			return 0;
+		}
+		return r;
+	}
+	return 0;
+}
+
+int cgroup_create(const struct plan_cgroup *pc, const struct host *h, struct arena *a, struct cgroup *out,
+		  struct err *e)
+{
+	size_t kept = 0;
+	int r = 0;
+
+	(void)h;
+	out->arena = a;
+	for (size_t i = 0; i < out->n; i++) {
+		r = create_dir(pc, out, &out->v[i], e);
+		if (r < 0)
+			break;
+		if (r == 0)
+			out->v[kept++] = out->v[i];
+	}
+	if (r >= 0) {
+		out->n = kept;
+		r = cgroup_write_settings(out, pc, e);
+	}
+	if (r >= 0)
+		r = create_devices(pc, out, e);
+	if (r < 0) {
+		struct err why = {0};
+		(void)cgroup_destroy(out, &why);
+	}
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <linux/bpf.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "cgroup/device.h"
+#include "sys/sys.h"
+
+/* Registers of the program: r1 is the context, the others are loaded once. */
+enum { DEV_TYPE = BPF_REG_2, DEV_ACCESS = BPF_REG_3, DEV_MAJOR = BPF_REG_4, DEV_MINOR = BPF_REG_5, DEV_WORK = BPF_REG_6 };
+
+struct device_code {
+	struct arena *a;
+	struct bpf_insn *v;
+	size_t n, cap;
+};
+
+static void device_emit(struct device_code *c, struct bpf_insn insn)
+{
+	*ARENA_PUSH(c->a, c) = insn;
+}
+
+/* "if (reg != value) goto the next exception", whose distance is filled in by device_exception_end(). */
+static void device_unless(struct device_code *c, unsigned int op, unsigned int reg, int32_t value)
+{
+	device_emit(c, (struct bpf_insn){.code = (uint8_t)(BPF_JMP | op | BPF_K),
+					 .dst_reg = (uint8_t)(reg & 0xf), .off = -1, .imm = value});
+}
+
+static void device_return(struct device_code *c, bool allow)
+{
+	device_emit(c, (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = allow});
+	device_emit(c, (struct bpf_insn){.code = BPF_JMP | BPF_EXIT});
+}
+
+/* access_type holds type in its low and access in its high half (struct bpf_cgroup_dev_ctx). */
+static void device_prologue(struct device_code *c)
+{
+#define DEVICE_LOAD(reg, member)                                                                   \
+	((struct bpf_insn){.code = BPF_LDX | BPF_MEM | BPF_W,                                      \
+			   .dst_reg = (reg),                                                       \
+			   .src_reg = BPF_REG_1,                                                   \
+			   .off = offsetof(struct bpf_cgroup_dev_ctx, member)})
+	device_emit(c, DEVICE_LOAD(DEV_TYPE, access_type));
+	device_emit(c, DEVICE_LOAD(DEV_ACCESS, access_type));
+	device_emit(c, (struct bpf_insn){.code = BPF_ALU | BPF_AND | BPF_K, .dst_reg = DEV_TYPE, .imm = 0xffff});
+	device_emit(c, (struct bpf_insn){.code = BPF_ALU | BPF_RSH | BPF_K, .dst_reg = DEV_ACCESS, .imm = 16});
+	device_emit(c, DEVICE_LOAD(DEV_MAJOR, major));
+	device_emit(c, DEVICE_LOAD(DEV_MINOR, minor));
+#undef DEVICE_LOAD
+}
+
+/* An exception to "deny" has to cover every bit asked for, one to "allow" bites on any. */
+static void device_exception_code(struct device_code *c, const struct device_exception *x, bool default_allow)
+{
+	size_t from = c->n;
+
+	device_unless(c, BPF_JNE, DEV_TYPE, x->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
+	if (x->major >= 0)
+		device_unless(c, BPF_JNE, DEV_MAJOR, (int32_t)x->major);
+	if (x->minor >= 0)
+		device_unless(c, BPF_JNE, DEV_MINOR, (int32_t)x->minor);
+	if (default_allow || x->access != PLAN_ACCESS_ALL) {
+		uint32_t mask = default_allow ? x->access : ~x->access & PLAN_ACCESS_ALL;
+
+		device_emit(c, (struct bpf_insn){.code = BPF_ALU | BPF_MOV | BPF_X, .dst_reg = DEV_WORK, .src_reg = DEV_ACCESS});
+		device_emit(c, (struct bpf_insn){
+				       .code = BPF_ALU | BPF_AND | BPF_K, .dst_reg = DEV_WORK, .imm = (int32_t)mask});
+		device_unless(c, default_allow ? BPF_JEQ : BPF_JNE, DEV_WORK, 0);
+	}
+	device_return(c, !default_allow);
+	for (size_t i = from; i < c->n; i++)
+		if (c->v[i].off == -1)
+			c->v[i].off = (int16_t)(c->n - i - 1);
+}
+
+const struct bpf_insn *device_program(const struct device_state *s, struct arena *a, size_t *out_n)
+{
+	struct device_code c = {.a = a};
+
+	device_prologue(&c);
+	for (size_t i = 0; i < s->n; i++)
+		device_exception_code(&c, &s->v[i], s->allow);
+	device_return(&c, s->allow);
+	*out_n = c.n;
+	return c.v;
+}
+
+/* The id of the one program attached to dir itself; 0: none, or several. */
+static uint32_t device_attached(int dir)
+{
+	uint32_t ids[64] = {0};
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.query.target_fd = (uint32_t)dir;
+	attr.query.attach_type = BPF_CGROUP_DEVICE;
+	attr.query.prog_ids = (uint64_t)(uintptr_t)ids;
+	attr.query.prog_cnt = 64;
+	if (sys_bpf(BPF_PROG_QUERY, &attr, sizeof(attr)) < 0 || attr.query.prog_cnt != 1)
+		return 0;
+	return ids[0];
+}
+
+static int device_fd_of(uint32_t id)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_id = id;
+	return sys_bpf(BPF_PROG_GET_FD_BY_ID, &attr, sizeof(attr));
+}
+
+int device_attach(int dir, const struct device_state *s, struct arena *a, struct err *e)
+{
+	size_t n;
+	const struct bpf_insn *code = device_program(s, a, &n);
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+	attr.insns = (uint64_t)(uintptr_t)code;
+	attr.insn_cnt = (uint32_t)n;
+	attr.license = (uint64_t)(uintptr_t) "GPL";
+	autoclose int program = sys_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
+	if (program < 0)
+		return err_sys(e, -program, "linux.resources.devices: loading the device program");
+	uint32_t old_id = device_attached(dir);
+	autoclose int old = old_id != 0 ? device_fd_of(old_id) : FD_NONE;
+	memset(&attr, 0, sizeof(attr));
+	attr.target_fd = (uint32_t)dir;
+	attr.attach_bpf_fd = (uint32_t)program;
+	attr.attach_type = BPF_CGROUP_DEVICE;
+	attr.attach_flags = BPF_F_ALLOW_MULTI;
+	if (old >= 0) {
+		attr.attach_flags |= BPF_F_REPLACE;
+		attr.replace_bpf_fd = (uint32_t)old;
+	}
+	int r = sys_bpf(BPF_PROG_ATTACH, &attr, sizeof(attr));
+	return r < 0 ? err_sys(e, -r, "linux.resources.devices: attaching the device program") : 0;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "base/io.h"
+#include "cgroup/cgroup.h"
+
+int cgroup_into_fd(const struct cgroup *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->v[i].v2 && c->v[i].fd >= 0)
+			return c->v[i].fd;
+	return FD_NONE;
+}
+
+bool cgroup_needs_entering(const struct cgroup *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (!c->v[i].v2)
+			return true;
+	return false;
+}
+
+int cgroup_enter(const struct cgroup *c, struct err *e)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		if (c->v[i].tasks < 0)
+			continue;
+		if (write(c->v[i].tasks, "0", 1) != 1)
+			return err_sys(e, errno, "entering the cgroup '%s'", c->v[i].path);
+	}
+	return 0;
+}
+
+int cgroup_move(const struct cgroup *c, pid_t pid, struct err *e)
+{
+	char text[16], path[4200];
+
+	(void)snprintf(text, sizeof(text), "%d", (int)pid);
+	for (size_t i = 0; i < c->n; i++) {
+		(void)snprintf(path, sizeof(path), "%s/cgroup.procs", c->v[i].path);
+		int r = io_write_file(AT_FDCWD, path, text);
+		if (r < 0)
+			return err_sys(e, -r, "moving process %d to the cgroup '%s'", (int)pid, c->v[i].path);
+	}
+	return 0;
+}
+
+int cgroup_reopen(struct cgroup *c, enum cgroup_open how, struct err *e)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		struct cgroup_dir d = c->v[i];
+		char path[4200];
+
+		d.fd = open(d.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (d.fd < 0 && (errno == ENOENT || errno == ENODEV))
+			continue;
+		if (d.fd < 0)
+			return err_sys(e, errno, "cgroup '%s'", d.path);
+		(void)snprintf(path, sizeof(path), "%s/tasks", d.path);
+		if (how == CGROUP_OPEN_TASKS && !d.v2) {
+			d.tasks = open(path, O_WRONLY | O_CLOEXEC);
+			if (d.tasks < 0) {
+				fd_done(&d.fd);
+				return err_sys(e, errno, "%s", path);
+			}
+		}
+		c->v[kept++] = d;
+	}
+	c->n = kept;
+	return 0;
+}
+
+void cgroup_close(struct cgroup *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		fd_done(&c->v[i].fd);
+		fd_done(&c->v[i].tasks);
+	}
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/cgroupfs.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+
+#include "base/io.h"
+
+#define CGROUPFS_MOUNT "/sys/fs/cgroup"
+#define CGROUPFS_FILE_MAX ((size_t)4 << 20)
+
+struct cgroupfs_list {
+	struct host_hierarchy *v;
+	size_t n, cap;
+};
+
+/* mountinfo writes space, tab, newline and backslash as \ooo. In place. */
+static void cgroupfs_unescape(char *s)
+{
+	char *to = s;
+
+	for (char *from = s; *from != '\0'; to++) {
+		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] != '\0' && from[3] != '\0') {
+			*to = (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0'));
+			from += 4;
+		} else {
+			*to = *from++;
+		}
+	}
+	*to = '\0';
+}
+
+/* The n-th (from 0) field of a line whose fields one blank separates; cut off in place. */
+static char *cgroupfs_field(char **rest)
+{
+	return strsep(rest, " ");
+}
+
+/* "rw,cpu,cpuacct,xattr" -> "cpu,cpuacct": what names the hierarchy in /proc/PID/cgroup. */
+static char *cgroupfs_controllers(struct arena *a, char *options)
+{
+	static const char *const other[] = {"rw",	   "ro",	    "xattr",	    "noprefix",
+					    "clone_children", "release_agent=", "cpuset_v2_mode", "favordynmods"};
+	char *out = arena_alloc(a, strlen(options) + 1);
+	size_t n = 0;
+
+	for (char *word = strsep(&options, ","); word != NULL; word = strsep(&options, ",")) {
+		bool skip = false;
+		for (size_t i = 0; i < ARRAY_LEN(other); i++)
+			skip = skip || strncmp(word, other[i], strlen(other[i])) == 0;
+		if (skip)
+			continue;
+		if (n > 0)
+			out[n++] = ',';
+		memcpy(out + n, word, strlen(word));
+		n += strlen(word);
+	}
+	return out;
+}
+
+/* 36 35 98:0 ROOT MOUNT OPTIONS [tags...] - TYPE SOURCE SUPER */
+static void cgroupfs_mount_line(struct arena *a, char *line, struct cgroupfs_list *list)
+{
+	char *field[6], *rest = line;
+
+	for (int i = 0; i < 6; i++)
+		if ((field[i] = cgroupfs_field(&rest)) == NULL)
+			return;
+	while (rest != NULL && strcmp(cgroupfs_field(&rest), "-") != 0)
+		;
+	char *type = rest != NULL ? cgroupfs_field(&rest) : NULL;
+	if (type == NULL || rest == NULL || strncmp(type, "cgroup", 6) != 0)
+		return;
+	(void)cgroupfs_field(&rest);
+	bool v2 = strcmp(type, "cgroup2") == 0;
+	if (rest == NULL || (!v2 && strcmp(type, "cgroup") != 0))
+		return;
+	cgroupfs_unescape(field[3]);
+	cgroupfs_unescape(field[4]);
+	const char *controllers = v2 ? "" : cgroupfs_controllers(a, rest);
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->v[i].controllers, controllers) == 0)
+			return; /* mounted a second time, perhaps inside a container */
+	*ARENA_PUSH(a, list) = (struct host_hierarchy){
+		.controllers = controllers,
+		.mount = arena_strdup(a, field[4]),
+		/* a bind of a part shows paths that start with it: kept here until the own path is known */
+		.own = arena_strdup(a, field[3]),
+		.v2 = v2,
+	};
+}
+
+/* 5:cpu,cpuacct:/path, and 0::/path for v2. */
+static void cgroupfs_own_line(struct arena *a, char *line, struct cgroupfs_list *list)
+{
+	(void)strsep(&line, ":");
+	char *controllers = line != NULL ? strsep(&line, ":") : NULL;
+
+	if (controllers == NULL || line == NULL)
+		return;
+	for (size_t i = 0; i < list->n; i++) {
+		struct host_hierarchy *h = &list->v[i];
+		if (strcmp(h->controllers, controllers) != 0)
+			continue;
+		size_t root = strcmp(h->own, "/") == 0 ? 0 : strlen(h->own);
+		bool inside = strncmp(line, h->own, root) == 0 && (line[root] == '/' || line[root] == '\0');
+		h->own = arena_strdup(a, inside && line[root] != '\0' ? line + root : "/");
+	}
+}
+
+static int cgroupfs_lines(struct host *h, const char *file, struct cgroupfs_list *list,
+			  void (*one)(struct arena *, char *, struct cgroupfs_list *), struct err *e)
+{
+	char *text;
+	int r = io_read_file(h->root, file, CGROUPFS_FILE_MAX, h->arena, &text, NULL);
+
+	if (r < 0)
+		return err_sys(e, -r, "/%s", file);
+	for (char *line = strsep(&text, "\n"); line != NULL; line = strsep(&text, "\n"))
+		if (*line != '\0')
+			one(h->arena, line, list);
+	return 0;
+}
+
+static enum cgroup_mode cgroupfs_mode(const struct cgroupfs_list *list)
+{
+	size_t v1 = 0, v2 = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		/* a named hierarchy without controllers limits nothing */
+		v1 += !list->v[i].v2 && strncmp(list->v[i].controllers, "name=", 5) != 0;
+		v2 += list->v[i].v2;
+	}
+	if (v1 > 0)
+		return v2 > 0 ? CGROUP_HYBRID : CGROUP_V1;
+	return v2 > 0 ? CGROUP_V2 : CGROUP_NONE;
+}
+
+/* Beside v1, a cgroup2 mount may lie hidden under a later one (a private view made of the v1 hierarchies alone). */
+static void cgroupfs_drop_hidden(const struct host *h, struct cgroupfs_list *list)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		const char *file = list->v[i].v2 && list->n > 1 ?
+					   arena_printf(h->arena, "%s/cgroup.controllers", list->v[i].mount + 1) :
+					   NULL;
+		if (file == NULL || faccessat(h->root, file, F_OK, 0) == 0)
+			list->v[kept++] = list->v[i];
+	}
+	list->n = kept;
+}
+
+int cgroupfs_probe(struct host *h, struct err *e)
+{
+	struct cgroupfs_list list = {0};
+	struct host_cgroups *c = arena_new(h->arena, struct host_cgroups);
+	int r = cgroupfs_lines(h, "proc/self/mountinfo", &list, cgroupfs_mount_line, e);
+
+	if (r == 0)
+		r = cgroupfs_lines(h, "proc/self/cgroup", &list, cgroupfs_own_line, e);
+	if (r < 0)
+		return r;
+	cgroupfs_drop_hidden(h, &list);
+	c->v = list.v;
+	c->n = list.n;
+	c->mode = cgroupfs_mode(&list);
+	h->cgroups = c;
+	return 0;
+}
+
+const struct host_hierarchy *cgroupfs_find(const struct host_cgroups *c, const char *controller)
+{
+	size_t n = strlen(controller);
+
+	for (size_t i = 0; i < c->n; i++)
+		for (const char *p = c->v[i].controllers; *p != '\0';) {
+			size_t len = strcspn(p, ",");
+			if (len == n && strncmp(p, controller, n) == 0)
+				return &c->v[i];
+			p += len + (p[len] == ',');
+		}
+	return NULL;
+}

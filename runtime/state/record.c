@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "state/record.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "cgroup/cgroup.h"
+#include "libocispec/json.h"
+#include "state/status.h"
+
+#define OJ_AS_STRUCTS
+#include "libocispec/json_expand.h"
+#include "state/record.def"
+#define OJ_AS_TABLES
+#include "libocispec/json_expand.h"
+#include "state/record.def"
+
+#define RECORD_VERSION 1
+
+static enum record_manager record_manager_of(enum plan_cgroup_manager m)
+{
+	switch (m) {
+	case CGROUP_FS:
+		return RECORD_MANAGER_FS;
+	case CGROUP_SYSTEMD:
+		return RECORD_MANAGER_SYSTEMD;
+	case CGROUP_DISABLED:
+		return RECORD_MANAGER_DISABLED;
+	}
+	return RECORD_MANAGER_FS;
+}
+
+static enum plan_cgroup_manager record_manager_to(enum record_manager m)
+{
+	switch (m) {
+	case RECORD_MANAGER_NONE:
+	case RECORD_MANAGER_FS:
+		return CGROUP_FS;
+	case RECORD_MANAGER_SYSTEMD:
+		return CGROUP_SYSTEMD;
+	case RECORD_MANAGER_DISABLED:
+		return CGROUP_DISABLED;
+	}
+	return CGROUP_FS;
+}
+
+/* The version stands before everything else: what a newer one means can't be told by this table. */
+static int record_parse_doc(const char *text, size_t len, struct arena *a, struct record_doc **out,
+			    struct err *e)
+{
+	void *doc;
+	int r = oj_parse(&record_doc_object, text, len, a, &doc, e);
+
+	if (r < 0)
+		return r;
+	*out = doc;
+	if ((*out)->version.v != RECORD_VERSION)
+		return err_set(e, EINVAL,
+			       "version: %llu was written by another greffon; this one knows %d",
+			       (unsigned long long)(*out)->version.v, RECORD_VERSION);
+	return 0;
+}
+
+int record_parse(const char *text, size_t len, struct arena *a, struct record **out, struct err *e)
+{
+	struct record_doc *d;
+	int ret = record_parse_doc(text, len, a, &d, e);
+
+	if (ret < 0)
+		return ret;
+	struct record *r = arena_new(a, struct record);
+	*r = (struct record){
+		.version = RECORD_VERSION,
+		.id = d->id,
+		.oci_version = d->oci_version,
+		.bundle = d->bundle,
+		.rootfs = d->rootfs,
+		.created = d->created,
+		.creating = d->creating.v,
+		.pid = (pid_t)d->pid.v,
+		.start_time = d->start_time.v,
+		.pidfs_inode = d->pidfs_inode.v,
+		.boot_id = d->boot_id,
+		.manager = record_manager_to(d->manager),
+		.scope = d->scope,
+		.own_pidns = d->own_pidns.v,
+		.poststop_run = d->poststop_run.v,
+		.console = d->console,
+		.n_cgroup = d->n_cgroup,
+		.n_annotation = d->n_annotations,
+	};
+	r->cgroup = arena_array(a, r->n_cgroup, sizeof(*r->cgroup));
+	for (size_t i = 0; i < r->n_cgroup; i++)
+		r->cgroup[i] = (struct record_cgroup){d->cgroup[i].controllers, d->cgroup[i].path,
+						      d->cgroup[i].v2.v, d->cgroup[i].created.v};
+	r->annotation = arena_array(a, r->n_annotation, sizeof(*r->annotation));
+	for (size_t i = 0; i < r->n_annotation; i++)
+		r->annotation[i] =
+			(struct plan_annotation){d->annotations[i].key, d->annotations[i].value};
+	*out = r;
+	return 0;
+}
+
+static struct opt_bool record_true(bool v)
+{
+	return (struct opt_bool){v, v};
+}
+
+static struct opt_u64 record_number(uint64_t v)
+{
+	return (struct opt_u64){v != 0, v};
+}
+
+int record_write(const struct record *r, struct arena *a, const char **out, size_t *out_len)
+{
+	struct record_doc d = {
+		.version = {true, RECORD_VERSION},
+		.id = r->id,
+		.oci_version = r->oci_version,
+		.bundle = r->bundle,
+		.rootfs = r->rootfs,
+		.created = r->created,
+		.creating = record_true(r->creating),
+		.pid = record_number((uint64_t)r->pid),
+		.start_time = record_number(r->start_time),
+		.pidfs_inode = record_number(r->pidfs_inode),
+		.boot_id = r->boot_id,
+		.manager = record_manager_of(r->manager),
+		.scope = r->scope,
+		.own_pidns = record_true(r->own_pidns),
+		.poststop_run = record_true(r->poststop_run),
+		.console = r->console,
+		.n_cgroup = r->n_cgroup,
+		.n_annotations = r->n_annotation,
+	};
+	if (r->n_cgroup > 0)
+		d.cgroup = arena_array(a, r->n_cgroup, sizeof(*d.cgroup));
+	for (size_t i = 0; i < r->n_cgroup; i++)
+		d.cgroup[i] = (struct record_doc_cgroup){
+			r->cgroup[i].controllers, r->cgroup[i].path, record_true(r->cgroup[i].v2),
+			record_true(r->cgroup[i].created)};
+	if (r->n_annotation > 0)
+		d.annotations = arena_array(a, r->n_annotation, sizeof(*d.annotations));
+	for (size_t i = 0; i < r->n_annotation; i++)
+		d.annotations[i] =
+			(struct oci_map_entry){r->annotation[i].key, r->annotation[i].value};
+	return oj_write(&record_doc_object, &d, OCI_COMPACT, a, out, out_len);
+}
+
+static const char *record_now(struct arena *a)
+{
+	struct timespec now = {0};
+	struct tm tm = {0};
+	char text[32];
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	(void)gmtime_r(&now.tv_sec, &tm);
+	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	return arena_printf(a, "%s.%09ldZ", text, now.tv_nsec);
+}
+
+void record_from_plan(struct record *r, const struct plan *p, const struct cgroup *c,
+		      struct arena *a)
+{
+	*r = (struct record){
+		.version = RECORD_VERSION,
+		.id = p->id,
+		.oci_version = p->oci_version,
+		.bundle = p->bundle,
+		.rootfs = p->rootfs,
+		.created = record_now(a),
+		.boot_id = status_boot_id(),
+		.manager = p->cgroup.manager,
+		.scope = p->cgroup.scope,
+		.own_pidns = (p->ns.create & CLONE_NEWPID) != 0,
+		.annotation = p->annotation,
+		.n_annotation = p->n_annotation,
+		.n_cgroup = c->n,
+		.cgroup = arena_array(a, c->n, sizeof(*r->cgroup)),
+	};
+	for (size_t i = 0; i < c->n; i++)
+		r->cgroup[i] = (struct record_cgroup){c->v[i].controllers, c->v[i].path, c->v[i].v2,
+						      c->v[i].created};
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+#include "state/store.h"
+
+#define ROOT_OPEN (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+/* The initial user namespace maps everything onto itself. */
+static bool root_in_userns(struct arena *a)
+{
+	char *map;
+	unsigned int inside, outside, count;
+
+	if (io_read_file(AT_FDCWD, "/proc/self/uid_map", 64 * 1024, a, &map, NULL) < 0)
+		return false;
+	return sscanf(map, "%u %u %u", &inside, &outside, &count) != 3 || inside != 0 ||
+	       outside != 0 || count != UINT32_MAX;
+}
+
+static int root_default(const char **out, struct arena *a, struct err *e)
+{
+	const char *user = getenv("XDG_RUNTIME_DIR");
+	bool have = user != NULL && user[0] == '/';
+
+	if (geteuid() == 0 && !(have && root_in_userns(a))) {
+		*out = "/run/greffon";
+		return 0;
+	}
+	/* Nothing else belongs to this user alone; a shared temporary directory never will do. */
+	if (!have)
+		return err_set(e, EINVAL,
+			       "XDG_RUNTIME_DIR is not set: set it, or give a folder with --root");
+	*out = arena_printf(a, "%s/greffon", user);
+	return 0;
+}
+
+/* Whoever may rename a parent can put another root in its place. */
+static int root_check_parents(const char *path, struct arena *a, struct err *e)
+{
+	char *parent = arena_strdup(a, path);
+
+	for (char *slash = strrchr(parent, '/'); slash != NULL; slash = strrchr(parent, '/')) {
+		struct stat st;
+		const char *name = slash == parent ? "/" : parent;
+
+		*slash = '\0';
+		if (stat(name, &st) < 0)
+			return err_sys(e, errno, "--root '%s': its parent '%s'", path, name);
+		if ((st.st_mode & S_IWOTH) != 0 && (st.st_mode & S_ISVTX) == 0)
+			return err_set(
+				e, EPERM,
+				"--root '%s': everyone may write to its parent '%s'; chmod o-w it",
+				path, name);
+		if (name != parent)
+			break;
+	}
+	return 0;
+}
+
+static int root_check(int fd, const char *path, struct arena *a, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, errno, "--root '%s'", path);
+	if (st.st_uid != geteuid())
+		return err_set(e, EPERM,
+			       "--root '%s': belongs to user %u, not to user %u who calls", path,
+			       st.st_uid, geteuid());
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return err_set(e, EPERM,
+			       "--root '%s': others may write to it (mode %04o); chmod go-w it",
+			       path, st.st_mode & 07777);
+	return root_check_parents(path, a, e);
+}
+
+/* Makes the missing folders, 0700. Somebody else may do the same at the same time. */
+static int root_make(const char *path, struct arena *a, struct err *e)
+{
+	char *part = arena_strdup(a, path);
+
+	for (char *slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(part, 0700) < 0 && errno != EEXIST)
+			return err_sys(e, errno, "--root '%s': making '%s'", path, part);
+		*slash = '/';
+	}
+	if (mkdir(part, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, errno, "--root '%s'", path);
+	return 0;
+}
+
+/* Absolute and without slashes at the end, which would make O_NOFOLLOW follow. */
+static int root_absolute(const char *path, struct arena *a, const char **out, struct err *e)
+{
+	char *full;
+	autofree char *cwd = NULL;
+
+	if (path[0] == '\0')
+		return err_set(e, EINVAL, "--root: must not be empty");
+	if (path[0] == '/') {
+		full = arena_strdup(a, path);
+	} else {
+		cwd = getcwd(NULL, 0);
+		if (cwd == NULL || cwd[0] != '/')
+			return err_set(
+				e, ENOENT,
+				"--root '%s': is relative to a working directory that is gone",
+				path);
+		full = arena_printf(a, "%s/%s", cwd, path);
+	}
+	for (size_t n = strlen(full); n > 1 && full[n - 1] == '/'; n--)
+		full[n - 1] = '\0';
+	*out = full;
+	return 0;
+}
+
+int store_open(struct store *s, const char *path, enum store_open how, struct arena *a,
+	       struct err *e)
+{
+	const char *full = NULL;
+	int r = path == NULL ? root_default(&path, a, e) : 0;
+
+	if (r == 0)
+		r = root_absolute(path, a, &full, e);
+	if (r < 0)
+		return r;
+	autoclose int fd = open(full, ROOT_OPEN);
+	if (fd < 0 && errno == ENOENT && how == STORE_CREATE) {
+		r = root_make(full, a, e);
+		if (r < 0)
+			return r;
+		fd = open(full, ROOT_OPEN);
+	}
+	if (fd < 0 && !(errno == ENOENT && how == STORE_EXISTING))
+		return err_sys(e, errno, "--root '%s'", full);
+	r = fd >= 0 ? root_check(fd, full, a, e) : 0;
+	if (r < 0)
+		return r;
+	*s = (struct store){.root = fd >= 0 ? fd_take(&fd) : FD_NONE, .root_path = full};
+	return 0;
+}
+
+void store_done(struct store *s)
+{
+	fd_done(&s->root);
+}

@@ -1,0 +1,160 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# config.md#linux-mount-options: what each word does, as /proc/self/mountinfo shows it.
+. "$(dirname "$0")/../lib/lib.sh"
+
+# OPTIONS (comma-separated)|what the mount's line has to match|what it may not match (extended regex).
+# The line is: per-mount options, optional fields, "-", type, source, superblock options.
+tmpfs_rows='async|^rw|sync
+atime|^rw|noatime
+noatime,atime||noatime
+defaults|^rw|nosuid|nodev|noexec
+nodev,dev||nodev
+nodiratime,diratime||nodiratime
+dirsync|dirsync|
+noexec,exec||noexec
+nosuid,suid||nosuid
+iversion||ro,
+noiversion||ro,
+lazytime|lazytime|
+lazytime,nolazytime||lazytime
+loud||ro,
+silent||ro,
+noatime|noatime|
+nodev|nodev|
+nodiratime|nodiratime|
+noexec|noexec|
+nosuid|nosuid|
+nosymfollow|nosymfollow|
+nosymfollow,symfollow||nosymfollow
+relatime|relatime|strictatime
+strictatime|^rw|relatime|noatime
+strictatime,nostrictatime|relatime|
+relatime,norelatime||noatime
+ro|^ro|
+ro,rw|^rw|^ro
+sync| - .*sync|dirsync
+sync,async||sync
+private||shared:|master:|unbindable
+shared|shared:|
+unbindable|unbindable|
+nosuid,nodev,noexec,noatime,ro|^ro,nosuid,nodev,noexec,noatime|'
+
+bind_rows='bind|^rw|
+bind,ro|^ro|
+bind,nosuid,nodev,noexec|^rw,nosuid,nodev,noexec|
+bind,noatime|noatime|
+bind,nodiratime|nodiratime|
+bind,strictatime|^rw|relatime|noatime
+bind,relatime|relatime|
+bind,nosymfollow|nosymfollow|
+bind,private||shared:|master:
+bind,slave|master:|shared:
+bind,shared|shared:|
+bind,unbindable|unbindable|'
+
+# The same, of the mount below the top of a recursive bind mount.
+recursive_rows='rbind,rro|^ro|
+rbind,ro,rrw|^rw|
+rbind,rnosuid|nosuid|
+rbind,rsuid||nosuid
+rbind,rnodev|nodev|
+rbind,rdev||nodev
+rbind,rnoexec|noexec|
+rbind,rexec||noexec
+rbind,rnoatime|noatime|
+rbind,ratime||noatime
+rbind,rnodiratime|nodiratime|
+rbind,rdiratime||nodiratime
+rbind,rstrictatime||relatime|noatime
+rbind,rrelatime|relatime|
+rbind,rnosymfollow|nosymfollow|
+rbind,rsymfollow||nosymfollow
+rbind,rprivate||shared:|master:
+rbind,rslave|master:|shared:
+rbind,rshared|shared:|
+rbind,runbindable|unbindable|'
+
+entry() { # KIND INDEX OPTIONS: a mount of the config
+	local type=tmpfs source=tmpfs
+	[ "$1" = tmpfs ] || { type=bind; source=source; }
+	echo "{destination: \"/m/$2\", type: \"$type\", source: \"$source\", options: (\"$3\" | split(\",\"))}"
+}
+
+bundle_of() { # ENTRIES
+	new_bundle ".mounts += [$1]"
+	ln -s "$WORK/source" "$BUNDLE/source"
+	with_args /bin/sh -c "awk '{ p = \$5; \$1 = \$2 = \$3 = \$4 = \$5 = \"\"; sub(/^ */, \"\"); print p, \$0 }' /proc/self/mountinfo"
+	ct_run
+}
+
+line_at() { sed -n "s|^$1 ||p" <<<"$OUT" | tail -n 1; } # MOUNTPOINT
+
+judge() { # NAME LINE WANTED UNWANTED
+	local why=
+	[ -n "$2" ] || why="not mounted"
+	[ -z "$3" ] || [[ $2 =~ $3 ]] || why="lacks $3"
+	[ -z "$4" ] || ! [[ $2 =~ $4 ]] || why="has $4"
+	if [ -z "$why" ]; then
+		pass "$1"
+	else
+		fail "$1" "$why: $2"
+	fi
+}
+
+# All of a table in one container; one by one if that one fails, to tell which word it was.
+table() { # KIND ROWS SUFFIX
+	local kind=$1 suffix=$3 i=0 all='' opts wanted unwanted one=0
+	while IFS='|' read -r opts _; do
+		all+="${all:+, }$(entry "$kind" $i "$opts")"
+		i=$((i + 1))
+	done <<<"$2"
+	bundle_of "$all" || one=1
+	i=0
+	while IFS='|' read -r opts wanted unwanted <&3; do
+		[ $one = 0 ] || bundle_of "$(entry "$kind" $i "$opts")"
+		judge "config.md#linux-mount-options: $kind: $opts" "$(line_at "/m/$i$suffix")" "$wanted" "$unwanted"
+		i=$((i + 1))
+	done 3<<<"$2"
+}
+
+source_tree() { # in a shared peer group, for the words about propagation
+	mkdir -p "$WORK/source"
+	mount -t tmpfs tmpfs "$WORK/source"
+	mount --make-shared "$WORK/source"
+	mkdir "$WORK/source/sub"
+	mount -t tmpfs tmpfs "$WORK/source/sub"
+}
+
+copy_up() {
+	new_bundle '.mounts += [{destination: "/data", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup"]}]'
+	mkdir -p "$ROOTFS/data/d"
+	echo text >"$ROOTFS/data/d/f"
+	chmod 751 "$ROOTFS/data/d"
+	run_sh 'cat /data/d/f; stat -c %a /data/d; echo more >/data/g'
+	is "config.md#linux-mount-options: tmpcopyup brings what was there" "$OUT" $'text\n751'
+	ok "config.md#linux-mount-options: tmpcopyup leaves the lower directory alone" \
+		test ! -e "$ROOTFS/data/g"
+}
+
+# The file's owner 0 on disk is seen as 1000 through the mount.
+idmapped() {
+	local opt
+	for opt in idmap ridmap; do
+		new_bundle ".mounts += [{destination: \"/m\", type: \"bind\", source: \"\(\$ENV.BUNDLE)/src\",
+			options: [\"rbind\", \"$opt\"],
+			uidMappings: [{containerID: 0, hostID: 1000, size: 1000}],
+			gidMappings: [{containerID: 0, hostID: 2000, size: 1000}]}]"
+		mkdir "$BUNDLE/src"
+		touch "$BUNDLE/src/f"
+		run_sh 'stat -c %u:%g /m/f'
+		is "config.md#linux-mount-options: $opt with the mount's own mappings" "$OUT" 1000:2000
+	done
+}
+
+source_tree
+table tmpfs "$tmpfs_rows" ''
+table bind "$bind_rows" ''
+table recursive "$recursive_rows" /sub
+copy_up
+idmapped
