@@ -15,7 +15,8 @@
 #include "base/log.h"
 #include "libocispec/oci.h"
 
-/* Changes whenever the same profile would be compiled to another program by this version of the code. */
+/* Changes whenever the same profile would be compiled to another program by this version of the
+ * code. */
 #define CACHE_FORMAT 2u
 #define CACHE_MAX_FILES 64
 #define CACHE_STALE_SECONDS 3600
@@ -23,18 +24,18 @@
 
 struct cache_header {
 	uint32_t magic, format;
-	uint32_t n;	    /* instructions */
-	uint32_t n_unknown; /* names that libseccomp did not know */
+	uint32_t n;			   /* instructions */
+	uint32_t n_unknown;		   /* names that libseccomp did not know */
 	uint8_t key[SHA256_DIGEST_LENGTH]; /* a file under another one's name is not taken */
-	uint64_t sum;			   /* of the instructions */
+	uint64_t sum;			   /* of the instructions and n_unknown */
 };
 _Static_assert(sizeof(struct sock_filter) == sizeof(uint64_t), "summed as 64-bit words");
 
-/* FNV-1a over words. Detects a file cut short by a full disk or changed by a bad one; who may write here is a
- * matter of the folder's owner. */
-static uint64_t cache_sum(const struct sock_filter *insn, size_t n)
+/* FNV-1a over words. Detects a file cut short by a full disk or changed by a bad one; who may write
+ * here is a matter of the folder's owner. */
+static uint64_t cache_sum(const struct sock_filter *insn, size_t n, uint32_t n_unknown)
 {
-	uint64_t sum = UINT64_C(14695981039346656037);
+	uint64_t sum = UINT64_C(14695981039346656037) ^ n_unknown;
 
 	for (size_t i = 0; i < n; i++) {
 		uint64_t word;
@@ -113,8 +114,9 @@ void seccomp_warn_unknown(size_t n)
 	const struct scmp_version *v = seccomp_version();
 
 	if (n > 0)
-		log_warn("linux.seccomp.syscalls: %zu names of system calls are unknown to libseccomp %u.%u.%u and left out",
-			 n, v->major, v->minor, v->micro);
+		log_warn("linux.seccomp.syscalls: names unknown to libseccomp %u.%u.%u, left out: "
+			 "%zu",
+			 v->major, v->minor, v->micro, n);
 }
 
 /* Anything but a whole file of our own is no file. */
@@ -140,7 +142,8 @@ int seccomp_from_cache(const struct plan *p, int cache, struct seccomp_slot *slo
 		return 0;
 	if (h.magic != CACHE_MAGIC || h.format != CACHE_FORMAT || h.n == 0 || h.n > BPF_MAXINSNS ||
 	    (size_t)st.st_size != sizeof(h) + h.n * sizeof(slot->insn[0]) ||
-	    memcmp(h.key, key.digest, sizeof(h.key)) != 0 || cache_sum(slot->insn, h.n) != h.sum)
+	    memcmp(h.key, key.digest, sizeof(h.key)) != 0 ||
+	    cache_sum(slot->insn, h.n, h.n_unknown) != h.sum)
 		return 0;
 	/* compiling names the one that is an error then */
 	if (h.n_unknown > 0 && seccomp_is_strict(p))
@@ -153,7 +156,8 @@ int seccomp_from_cache(const struct plan *p, int cache, struct seccomp_slot *slo
 /* A temporary file whose writer was killed. */
 static bool cache_is_stale(const struct dirent *d, const struct stat *st)
 {
-	return d->d_name[0] == '.' && S_ISREG(st->st_mode) && time(NULL) - st->st_mtim.tv_sec > CACHE_STALE_SECONDS;
+	return d->d_name[0] == '.' && S_ISREG(st->st_mode) &&
+	       time(NULL) - st->st_mtim.tv_sec > CACHE_STALE_SECONDS;
 }
 
 static bool cache_is_older(const struct timespec *a, const struct timespec *b)
@@ -193,7 +197,8 @@ static void cache_trim(int cache)
 		(void)unlinkat(cache, oldest, 0);
 }
 
-void seccomp_cache_store(const struct plan *p, int cache, const struct seccomp_slot *slot, size_t n_unknown)
+void seccomp_cache_store(const struct plan *p, int cache, const struct seccomp_slot *slot,
+			 size_t n_unknown)
 {
 	struct arena a __attribute__((cleanup(arena_done))) = {0};
 	size_t bytes = slot->n * sizeof(slot->insn[0]);
@@ -202,7 +207,7 @@ void seccomp_cache_store(const struct plan *p, int cache, const struct seccomp_s
 		.format = CACHE_FORMAT,
 		.n = slot->n,
 		.n_unknown = (uint32_t)n_unknown,
-		.sum = cache_sum(slot->insn, slot->n),
+		.sum = cache_sum(slot->insn, slot->n, (uint32_t)n_unknown),
 	};
 	struct cache_key key;
 

@@ -90,14 +90,18 @@ static uint32_t filter_action(enum oci_seccomp_action action, const struct opt_u
 static struct scmp_arg_cmp filter_compare(const struct oci_seccomp_arg *a)
 {
 	static const enum scmp_compare ops[] = {
-		[OCI_SECCOMP_NE] = SCMP_CMP_NE, [OCI_SECCOMP_LT] = SCMP_CMP_LT,
-		[OCI_SECCOMP_LE] = SCMP_CMP_LE, [OCI_SECCOMP_EQ] = SCMP_CMP_EQ,
-		[OCI_SECCOMP_GE] = SCMP_CMP_GE, [OCI_SECCOMP_GT] = SCMP_CMP_GT,
+		[OCI_SECCOMP_NE] = SCMP_CMP_NE,
+		[OCI_SECCOMP_LT] = SCMP_CMP_LT,
+		[OCI_SECCOMP_LE] = SCMP_CMP_LE,
+		[OCI_SECCOMP_EQ] = SCMP_CMP_EQ,
+		[OCI_SECCOMP_GE] = SCMP_CMP_GE,
+		[OCI_SECCOMP_GT] = SCMP_CMP_GT,
 		[OCI_SECCOMP_MASKED_EQ] = SCMP_CMP_MASKED_EQ,
 	};
 
 	/* MASKED_EQ: the value is the mask, the second one what has to be left */
-	return (struct scmp_arg_cmp){(unsigned int)a->index.v, ops[a->op], a->value.v, a->value_two.v};
+	return (struct scmp_arg_cmp){(unsigned int)a->index.v, ops[a->op], a->value.v,
+				     a->value_two.v};
 }
 
 static bool filter_repeats_index(const struct oci_syscall *s)
@@ -116,7 +120,8 @@ static int filter_add(scmp_filter_ctx ctx, uint32_t action, int nr, const struct
 {
 	struct scmp_arg_cmp args[6];
 
-	/* libseccomp takes one comparison an argument; with several of one, all are alternatives, as with the peers */
+	/* libseccomp takes one comparison an argument; with several of one, all are alternatives,
+	 * as with the peers */
 	if (filter_repeats_index(s)) {
 		for (size_t i = 0; i < s->n_args; i++) {
 			args[0] = filter_compare(&s->args[i]);
@@ -144,23 +149,27 @@ static int filter_rule(struct filter *f, size_t i, struct err *e)
 			f->n_unknown++;
 			if (f->strict)
 				return err_set(e, EINVAL,
-					       "linux.seccomp.syscalls[%zu].names[%zu]: unknown system call '%.80s'",
+					       "linux.seccomp.syscalls[%zu].names[%zu]: unknown "
+					       "system call '%.80s'",
 					       i, k, rule->names[k]);
 			continue;
 		}
 		int r = filter_add(f->ctx, action, nr, rule);
 		if (r == -EEXIST)
 			return err_set(e, EINVAL,
-				       "linux.seccomp.syscalls[%zu].args: '%s' with these arguments has another action in "
+				       "linux.seccomp.syscalls[%zu].args: '%s' with these "
+				       "arguments has another action in "
 				       "an earlier rule",
 				       i, rule->names[k]);
 		if (r < 0)
-			return err_sys(e, -r, "linux.seccomp.syscalls[%zu]: rule for '%s'", i, rule->names[k]);
+			return err_sys(e, -r, "linux.seccomp.syscalls[%zu]: rule for '%s'", i,
+				       rule->names[k]);
 	}
 	return 0;
 }
 
-/* The native one is there from the start. One of the other byte order can't be that of a process here. */
+/* The native one is there from the start. One of the other byte order can't be that of a process
+ * here. */
 static int filter_add_archs(struct filter *f, struct err *e)
 {
 	f->arch[f->n_arch++] = seccomp_arch_native();
@@ -194,7 +203,8 @@ static int filter_attributes(struct filter *f, struct err *e)
 }
 
 /* Writes the program behind the n instructions that slot has. */
-static int filter_export(scmp_filter_ctx ctx, struct seccomp_slot *slot, unsigned int n, struct err *e)
+static int filter_export(scmp_filter_ctx ctx, struct seccomp_slot *slot, unsigned int n,
+			 struct err *e)
 {
 	size_t room = sizeof(slot->insn) - n * sizeof(slot->insn[0]), bytes = room;
 #if SCMP_VER_MAJOR > 2 || (SCMP_VER_MAJOR == 2 && SCMP_VER_MINOR >= 6)
@@ -221,7 +231,8 @@ static int filter_export(scmp_filter_ctx ctx, struct seccomp_slot *slot, unsigne
 #endif
 	if (bytes > room)
 		return err_set(e, E2BIG,
-			       "linux.seccomp.syscalls: the rules take more than the %d instructions of a program",
+			       "linux.seccomp.syscalls: the rules take more than the %d "
+			       "instructions of a program",
 			       BPF_MAXINSNS);
 	slot->n = n + (unsigned int)(bytes / sizeof(slot->insn[0]));
 	return 0;
@@ -255,7 +266,8 @@ int seccomp_compile(const struct plan *p, int cache, struct seccomp_slot *slot, 
 
 	f.ctx = seccomp_init(f.default_action);
 	if (f.ctx == NULL)
-		return err_set(e, EINVAL, "linux.seccomp.defaultAction: '%s' is not known to libseccomp here",
+		return err_set(e, EINVAL,
+			       "linux.seccomp.defaultAction: '%s' is not known to libseccomp here",
 			       oci_seccomp_action_name(s->default_action));
 	int r = filter_build(&f, slot, e);
 	seccomp_release(f.ctx);

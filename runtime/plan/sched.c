@@ -27,8 +27,9 @@ struct sched_word {
 };
 
 static const struct sched_word sched_policies[] = {
-	{"SCHED_OTHER", SCHED_NORMAL}, {"SCHED_FIFO", SCHED_FIFO}, {"SCHED_RR", SCHED_RR},
-	{"SCHED_BATCH", SCHED_BATCH},  {"SCHED_IDLE", SCHED_IDLE}, {"SCHED_DEADLINE", SCHED_DEADLINE},
+	{"SCHED_OTHER", SCHED_NORMAL}, {"SCHED_FIFO", SCHED_FIFO},
+	{"SCHED_RR", SCHED_RR},	       {"SCHED_BATCH", SCHED_BATCH},
+	{"SCHED_IDLE", SCHED_IDLE},    {"SCHED_DEADLINE", SCHED_DEADLINE},
 };
 static const struct sched_word sched_flags[] = {
 	{"SCHED_FLAG_RESET_ON_FORK", SCHED_FLAG_RESET_ON_FORK},
@@ -59,7 +60,8 @@ static const struct sched_word sched_mempolicy_flags[] = {
 	{"MPOL_F_STATIC_NODES", MPOL_F_STATIC_NODES},
 };
 
-static const struct sched_word *sched_find(const struct sched_word *words, size_t n, const char *name)
+static const struct sched_word *sched_find(const struct sched_word *words, size_t n,
+					   const char *name)
 {
 	for (size_t i = 0; i < n; i++)
 		if (name != NULL && strcmp(words[i].name, name) == 0)
@@ -69,31 +71,40 @@ static const struct sched_word *sched_find(const struct sched_word *words, size_
 
 static int sched_policy(struct plan_sched *s, const struct oci_scheduler *o, struct err *e)
 {
-	const struct sched_word *policy = sched_find(sched_policies, ARRAY_LEN(sched_policies), o->policy);
+	const struct sched_word *policy =
+		sched_find(sched_policies, ARRAY_LEN(sched_policies), o->policy);
 
 	if (policy == NULL)
-		return err_set(e, EINVAL, "process.scheduler.policy: unknown policy '%s'", o->policy);
+		return err_set(e, EINVAL, "process.scheduler.policy: unknown policy '%s'",
+			       o->policy);
 	s->set = true;
 	s->policy = (uint32_t)policy->value;
 	bool deadline = policy->value == SCHED_DEADLINE;
 	bool realtime = policy->value == SCHED_FIFO || policy->value == SCHED_RR;
 	if (o->nice.v < -20 || o->nice.v > 19)
-		return err_set(e, ERANGE, "process.scheduler.nice: must be -20 to 19, got %lld", (long long)o->nice.v);
+		return err_set(e, ERANGE, "process.scheduler.nice: must be -20 to 19, got %lld",
+			       (long long)o->nice.v);
 	if (o->priority.v != 0 && !realtime)
-		return err_set(e, EINVAL, "process.scheduler.priority: is for SCHED_FIFO and SCHED_RR only");
+		return err_set(e, EINVAL,
+			       "process.scheduler.priority: is for SCHED_FIFO and SCHED_RR only");
 	if (realtime && (o->priority.v < 1 || o->priority.v > 99))
 		return err_set(e, ERANGE, "process.scheduler.priority: must be 1 to 99, got %lld",
 			       (long long)o->priority.v);
 	if (!deadline && (o->runtime.v != 0 || o->deadline.v != 0 || o->period.v != 0))
 		return err_set(e, EINVAL,
-			       "process.scheduler: runtime, deadline and period are for SCHED_DEADLINE only");
+			       "process.scheduler: runtime, deadline and period are for "
+			       "SCHED_DEADLINE only");
 	if (deadline && (o->runtime.v == 0 || o->runtime.v > o->deadline.v ||
 			 (o->period.v != 0 && o->deadline.v > o->period.v)))
-		return err_set(e, EINVAL, "process.scheduler: SCHED_DEADLINE needs 0 < runtime <= deadline <= period");
+		return err_set(e, EINVAL,
+			       "process.scheduler: SCHED_DEADLINE needs 0 < runtime <= deadline <= "
+			       "period");
 	for (size_t i = 0; i < o->n_flags; i++) {
-		const struct sched_word *f = sched_find(sched_flags, ARRAY_LEN(sched_flags), o->flags[i]);
+		const struct sched_word *f =
+			sched_find(sched_flags, ARRAY_LEN(sched_flags), o->flags[i]);
 		if (f == NULL)
-			return err_set(e, EINVAL, "process.scheduler.flags[%zu]: unknown flag '%s'", i, o->flags[i]);
+			return err_set(e, EINVAL, "process.scheduler.flags[%zu]: unknown flag '%s'",
+				       i, o->flags[i]);
 		s->flags |= f->value;
 	}
 	s->nice = (int32_t)o->nice.v;
@@ -106,28 +117,31 @@ static int sched_policy(struct plan_sched *s, const struct oci_scheduler *o, str
 
 static int sched_io(struct plan *p, const struct oci_io_priority *o, struct err *e)
 {
-	const struct sched_word *class = sched_find(sched_io_classes, ARRAY_LEN(sched_io_classes), o->class);
+	const struct sched_word *class =
+		sched_find(sched_io_classes, ARRAY_LEN(sched_io_classes), o->class);
 
 	if (class == NULL)
 		return err_set(e, EINVAL, "process.ioPriority.class: unknown class '%s'", o->class);
 	if (o->priority.v < 0 || o->priority.v > 7)
 		return err_set(e, ERANGE, "process.ioPriority.priority: must be 0 to 7, got %lld",
 			       (long long)o->priority.v);
-	p->process.ioprio =
-		(struct opt_i64){true, (int64_t)IOPRIO_PRIO_VALUE((int)class->value, (int)o->priority.v)};
+	p->process.ioprio = (struct opt_i64){
+		true, (int64_t)IOPRIO_PRIO_VALUE((int)class->value, (int)o->priority.v)};
 	return 0;
 }
 
 static int sched_personality(struct plan *p, const struct oci_personality *o, struct err *e)
 {
 	if (o->n_flags > 0)
-		return err_set(e, EINVAL, "linux.personality.flags: are not supported, as the spec says");
+		return err_set(e, EINVAL,
+			       "linux.personality.flags: are not supported, as the spec says");
 	if (o->domain != NULL && strcmp(o->domain, "LINUX") == 0)
 		p->process.personality = (struct opt_u64){true, PER_LINUX};
 	else if (o->domain != NULL && strcmp(o->domain, "LINUX32") == 0)
 		p->process.personality = (struct opt_u64){true, PER_LINUX32};
 	else
-		return err_set(e, EINVAL, "linux.personality.domain: must be LINUX or LINUX32, got '%s'",
+		return err_set(e, EINVAL,
+			       "linux.personality.domain: must be LINUX or LINUX32, got '%s'",
 			       o->domain != NULL ? o->domain : "");
 	return 0;
 }
@@ -162,17 +176,21 @@ long sched_list(const char *list, unsigned long *bits, size_t max)
 
 static int sched_mempolicy(struct plan *p, const struct oci_memory_policy *o, struct err *e)
 {
-	const struct sched_word *mode = sched_find(sched_mempolicies, ARRAY_LEN(sched_mempolicies), o->mode);
+	const struct sched_word *mode =
+		sched_find(sched_mempolicies, ARRAY_LEN(sched_mempolicies), o->mode);
 	bool nodes = o->nodes != NULL && o->nodes[0] != '\0';
 
 	if (mode == NULL)
-		return err_set(e, EINVAL, "linux.memoryPolicy.mode: unknown mode '%s'", o->mode != NULL ? o->mode : "");
+		return err_set(e, EINVAL, "linux.memoryPolicy.mode: unknown mode '%s'",
+			       o->mode != NULL ? o->mode : "");
 	int64_t value = (int64_t)mode->value;
 	for (size_t i = 0; i < o->n_flags; i++) {
-		const struct sched_word *f =
-			sched_find(sched_mempolicy_flags, ARRAY_LEN(sched_mempolicy_flags), o->flags[i]);
+		const struct sched_word *f = sched_find(
+			sched_mempolicy_flags, ARRAY_LEN(sched_mempolicy_flags), o->flags[i]);
 		if (f == NULL)
-			return err_set(e, EINVAL, "linux.memoryPolicy.flags[%zu]: unknown flag '%s'", i, o->flags[i]);
+			return err_set(e, EINVAL,
+				       "linux.memoryPolicy.flags[%zu]: unknown flag '%s'", i,
+				       o->flags[i]);
 		value |= (int64_t)f->value;
 	}
 	bool bare = mode->value == MPOL_DEFAULT || mode->value == MPOL_LOCAL;
@@ -181,14 +199,18 @@ static int sched_mempolicy(struct plan *p, const struct oci_memory_policy *o, st
 	const int64_t both = MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES;
 	if ((value & both) == both)
 		return err_set(e, EINVAL,
-			       "linux.memoryPolicy.flags: MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES exclude each other");
+			       "linux.memoryPolicy.flags: MPOL_F_STATIC_NODES and "
+			       "MPOL_F_RELATIVE_NODES exclude each other");
 	if (!bare && !nodes && mode->value != MPOL_PREFERRED)
-		return err_set(e, EINVAL, "linux.memoryPolicy.nodes: %s needs at least one", o->mode);
+		return err_set(e, EINVAL, "linux.memoryPolicy.nodes: %s needs at least one",
+			       o->mode);
 	p->process.mempolicy = (struct opt_i64){true, value};
 	p->process.mempolicy_nodes = arena_alloc(p->arena, SCHED_MAX_BITS / 8);
 	long bits = nodes ? sched_list(o->nodes, p->process.mempolicy_nodes, SCHED_MAX_BITS) : 0;
 	if (bits < 0)
-		return err_set(e, EINVAL, "linux.memoryPolicy.nodes: '%s' is not a list such as 0-3,8", o->nodes);
+		return err_set(e, EINVAL,
+			       "linux.memoryPolicy.nodes: '%s' is not a list such as 0-3,8",
+			       o->nodes);
 	/* set_mempolicy(2) takes one bit more than it uses */
 	p->process.mempolicy_bits = bits == 0 ? 0 : (size_t)bits + 1;
 	return 0;
@@ -199,10 +221,13 @@ static int sched_affinity(struct plan *p, const struct oci_exec_cpu_affinity *o,
 	unsigned long *bits = arena_alloc(p->arena, SCHED_MAX_BITS / 8);
 
 	if (o->initial != NULL && sched_list(o->initial, bits, SCHED_MAX_BITS) <= 0)
-		return err_set(e, EINVAL, "process.execCPUAffinity.initial: '%s' is not a list such as 0-3,8",
+		return err_set(e, EINVAL,
+			       "process.execCPUAffinity.initial: '%s' is not a list such as 0-3,8",
 			       o->initial);
 	if (o->final != NULL && sched_list(o->final, bits, SCHED_MAX_BITS) <= 0)
-		return err_set(e, EINVAL, "process.execCPUAffinity.final: '%s' is not a list such as 0-3,8", o->final);
+		return err_set(e, EINVAL,
+			       "process.execCPUAffinity.final: '%s' is not a list such as 0-3,8",
+			       o->final);
 	p->process.cpus_initial = o->initial;
 	p->process.cpus_final = o->final;
 	return 0;

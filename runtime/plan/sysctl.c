@@ -8,8 +8,8 @@
 #include "libocispec/oci.h"
 #include "plan/plan.h"
 
-/* Keys whose value belongs to a namespace; everything else is the node's own. A name that ends in '/' stands for
- * all below it. */
+/* Keys whose value belongs to a namespace; everything else is the node's own. A name that ends in
+ * '/' stands for all below it. */
 static const struct {
 	const char *path;
 	int ns;
@@ -34,8 +34,9 @@ static const struct {
 };
 
 /*
- * "net.ipv4.conf.eth0/100.rp_filter" or "net/ipv4/conf/eth0.100/rp_filter": whichever separator comes first is
- * the separator, the other one stands for itself (sysctl(8)); so an interface "ib0.8001" can be named.
+ * "net.ipv4.conf.eth0/100.rp_filter" or "net/ipv4/conf/eth0.100/rp_filter": whichever separator
+ * comes first is the separator, the other one stands for itself (sysctl(8)); so an interface
+ * "ib0.8001" can be named.
  */
 static char *sysctl_path(struct arena *a, const char *key)
 {
@@ -53,7 +54,8 @@ static bool sysctl_is_clean(const char *path)
 {
 	if (path[0] == '\0' || path[0] == '/' || path[strlen(path) - 1] == '/')
 		return false;
-	for (const char *p = path; p != NULL; p = strchr(p, '/') != NULL ? strchr(p, '/') + 1 : NULL) {
+	for (const char *p = path; p != NULL;
+	     p = strchr(p, '/') != NULL ? strchr(p, '/') + 1 : NULL) {
 		size_t n = strcspn(p, "/");
 		if (n == 0 || (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.'))
 			return false;
@@ -62,7 +64,8 @@ static bool sysctl_is_clean(const char *path)
 }
 
 /* A namespace joined by path may be the node's own under another name. */
-static bool sysctl_is_host_ns(const struct plan *p, const struct host *h, int type, const char *proc_name)
+static bool sysctl_is_host_ns(const struct plan *p, const struct host *h, int type,
+			      const char *proc_name)
 {
 	char own[64];
 	struct stat a, b;
@@ -71,34 +74,44 @@ static bool sysctl_is_host_ns(const struct plan *p, const struct host *h, int ty
 	for (size_t i = 0; i < p->ns.n_join; i++)
 		if (p->ns.join[i].type == type)
 			return fstatat(h->root, p->ns.join[i].path + 1, &a, 0) == 0 &&
-			       fstatat(h->root, own, &b, 0) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+			       fstatat(h->root, own, &b, 0) == 0 && a.st_dev == b.st_dev &&
+			       a.st_ino == b.st_ino;
 	return false;
 }
 
-static int sysctl_check(const struct plan *p, const struct host *h, const char *key, const char *path,
-			struct err *e)
+static int sysctl_check(const struct plan *p, const struct host *h, const char *key,
+			const char *path, struct err *e)
 {
 	if (!sysctl_is_clean(path))
-		return err_set(e, EINVAL, "linux.sysctl: '%.200s' is not the name of a kernel parameter", key);
+		return err_set(e, EINVAL,
+			       "linux.sysctl: '%.200s' is not the name of a kernel parameter", key);
 	if (strcmp(path, "kernel/hostname") == 0)
-		return err_set(e, EINVAL, "linux.sysctl: 'kernel.hostname' is set by the property hostname");
+		return err_set(e, EINVAL,
+			       "linux.sysctl: 'kernel.hostname' is set by the property hostname");
 	if (strcmp(path, "kernel/domainname") == 0 && p->ns.domainname != NULL)
-		return err_set(e, EINVAL, "linux.sysctl: 'kernel.domainname' contradicts the property domainname");
+		return err_set(
+			e, EINVAL,
+			"linux.sysctl: 'kernel.domainname' contradicts the property domainname");
 	for (size_t i = 0; i < ARRAY_LEN(sysctl_allowed); i++) {
 		size_t n = strlen(sysctl_allowed[i].path);
 		bool below = sysctl_allowed[i].path[n - 1] == '/';
-		if (below ? strncmp(path, sysctl_allowed[i].path, n) != 0 : strcmp(path, sysctl_allowed[i].path) != 0)
+		if (below ? strncmp(path, sysctl_allowed[i].path, n) != 0
+			  : strcmp(path, sysctl_allowed[i].path) != 0)
 			continue;
 		if (!plan_has_ns(p, sysctl_allowed[i].ns))
-			return err_set(e, EINVAL, "linux.sysctl: '%s' needs a %s namespace, it would change the host", key,
-				       sysctl_allowed[i].ns_name);
+			return err_set(
+				e, EINVAL,
+				"linux.sysctl: '%s' needs a %s namespace, it would change the host",
+				key, sysctl_allowed[i].ns_name);
 		if (sysctl_is_host_ns(p, h, sysctl_allowed[i].ns, sysctl_allowed[i].proc_name))
 			return err_set(e, EINVAL,
-				       "linux.sysctl: '%s' would change the host, whose %s namespace the container joins", key,
-				       sysctl_allowed[i].ns_name);
+				       "linux.sysctl: '%s' would change the host, whose %s "
+				       "namespace the container joins",
+				       key, sysctl_allowed[i].ns_name);
 		return 0;
 	}
-	return err_set(e, EINVAL, "linux.sysctl: '%.200s' is not namespaced, it would change the host", key);
+	return err_set(e, EINVAL,
+		       "linux.sysctl: '%.200s' is not namespaced, it would change the host", key);
 }
 
 int plan_sysctl_build(struct plan *p, const struct plan_input *in, struct err *e)
@@ -116,7 +129,9 @@ int plan_sysctl_build(struct plan *p, const struct plan_input *in, struct err *e
 		if (r < 0)
 			return r;
 		if (strlen(value) > 4096 || strchr(value, '\n') != NULL)
-			return err_set(e, EINVAL, "linux.sysctl: value of '%s' is longer than 4096 bytes or has a newline",
+			return err_set(e, EINVAL,
+				       "linux.sysctl: value of '%s' is longer than 4096 bytes or "
+				       "has a newline",
 				       key);
 		p->sysctl[p->n_sysctl++] =
 			(struct plan_sysctl){key, arena_printf(p->arena, "sys/%s", path), value};
