@@ -204,6 +204,9 @@ static int hook_result(const struct plan_hook *h, int status, int waited, struct
 	}
 	while (o->n > 0 && o->text[o->n - 1] == '\n')
 		o->text[--o->n] = '\0';
+	for (size_t i = 0; i < o->n; i++) /* an error is one line */
+		if (o->text[i] == '\n' || o->text[i] == '\0')
+			o->text[i] = ' ';
 	/* the end of the output is where the reason stands */
 	const char *tail = o->n > 500 ? o->text + o->n - 500 : o->text;
 	const char *join = o->n > 0 ? ": " : "";

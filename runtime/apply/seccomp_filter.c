@@ -250,7 +250,9 @@ static int filter_build(struct filter *f, struct seccomp_slot *slot, struct err 
 	if (r < 0)
 		return r;
 	_Static_assert(SECCOMP_ENOSYS_MAX(ARRAY_LEN(f->arch)) < 250, "jumps of 8 bits");
-	if ((f->default_action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO)
+	/* a default that is ENOSYS already needs no help */
+	if ((f->default_action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO &&
+	    f->default_action != SCMP_ACT_ERRNO(ENOSYS))
 		n = seccomp_enosys(f->profile, f->arch, f->n_arch, slot->insn);
 	return filter_export(f->ctx, slot, n, e);
 }
