@@ -101,7 +101,8 @@ static int find_refused(const char *name, int code, struct err *e)
 
 	if (code == ENOENT || code == ENOTDIR)
 		return err_set(e, ENOENT,
-			       "process.args[0]: executable file '%s': no such file or directory",
+			       "process.args[0]: '%s': executable file not found: no such file or "
+			       "directory",
 			       name);
 	if (code == EACCES && statvfs(name, &fs) == 0 && (fs.f_flag & ST_NOEXEC) != 0)
 		return err_set(e, EACCES,
@@ -144,9 +145,9 @@ static int find_in_path(const struct plan *p, const char *name, struct arena *a,
 	}
 	if (denied != 0)
 		return err_set(e, EACCES,
-			       "process.args[0]: executable file '%s': permission denied", name);
+			       "process.args[0]: '%s': executable file: permission denied", name);
 	return err_set(e, ENOENT,
-		       "process.args[0]: executable file '%s' not found in $PATH: no such file or "
+		       "process.args[0]: '%s': executable file not found in $PATH: no such file or "
 		       "directory",
 		       name);
 }

@@ -125,6 +125,16 @@ static bool cache_is_ours(const struct stat *st)
 	return S_ISREG(st->st_mode) && st->st_uid == geteuid() && (st->st_mode & 022) == 0;
 }
 
+/* size: of the whole file, which read into h and insn. */
+static bool cache_is_whole(const struct cache_header *h, const struct sock_filter *insn,
+			   size_t size, const struct cache_key *key)
+{
+	return size >= sizeof(*h) && h->magic == CACHE_MAGIC && h->format == CACHE_FORMAT &&
+	       h->n > 0 && h->n <= BPF_MAXINSNS && size == sizeof(*h) + h->n * sizeof(*insn) &&
+	       memcmp(h->key, key->digest, sizeof(h->key)) == 0 &&
+	       cache_sum(insn, h->n, h->n_unknown) == h->sum;
+}
+
 int seccomp_from_cache(const struct plan *p, int cache, struct seccomp_slot *slot)
 {
 	struct cache_key key;
@@ -138,12 +148,8 @@ int seccomp_from_cache(const struct plan *p, int cache, struct seccomp_slot *slo
 	if (fd < 0 || fstat(fd, &st) < 0 || !cache_is_ours(&st))
 		return 0;
 	struct iovec v[2] = {{&h, sizeof(h)}, {slot->insn, sizeof(slot->insn)}};
-	if (readv(fd, v, 2) != st.st_size || st.st_size < (off_t)sizeof(h))
-		return 0;
-	if (h.magic != CACHE_MAGIC || h.format != CACHE_FORMAT || h.n == 0 || h.n > BPF_MAXINSNS ||
-	    (size_t)st.st_size != sizeof(h) + h.n * sizeof(slot->insn[0]) ||
-	    memcmp(h.key, key.digest, sizeof(h.key)) != 0 ||
-	    cache_sum(slot->insn, h.n, h.n_unknown) != h.sum)
+	ssize_t n = readv(fd, v, 2);
+	if (n < 0 || n != st.st_size || !cache_is_whole(&h, slot->insn, (size_t)n, &key))
 		return 0;
 	/* compiling names the one that is an error then */
 	if (h.n_unknown > 0 && seccomp_is_strict(p))

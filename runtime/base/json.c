@@ -114,6 +114,12 @@ void json_uint(struct json *j, const char *key, uint64_t value)
 	json_puts(j, text);
 }
 
+void json_literal(struct json *j, const char *key, const char *text)
+{
+	json_member(j, key);
+	json_puts(j, text);
+}
+
 void json_bool(struct json *j, const char *key, bool value)
 {
 	json_member(j, key);

@@ -27,6 +27,8 @@ void json_close(struct json *j, char bracket);
 void json_string(struct json *j, const char *key, const char *value);
 void json_int(struct json *j, const char *key, int64_t value);
 void json_uint(struct json *j, const char *key, uint64_t value);
+/* text as it is: a number with a point, null. */
+void json_literal(struct json *j, const char *key, const char *text);
 void json_bool(struct json *j, const char *key, bool value);
 
 /* Ends the text with a line break. The text is NUL-terminated; *out_len is without the NUL. */

@@ -10,13 +10,30 @@
 #include "cgroup/device.h"
 #include "cgroup/v2.h"
 
+/* A directory that was there may be reused, but not shared: another container's limits would be overwritten. */
+static int create_check_empty(const struct cgroup_dir *d, struct err *e)
+{
+	struct arena a __attribute__((cleanup(arena_done))) = {0};
+	autoclose int dir = open(d->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char *text;
+
+	if (dir < 0)
+		return errno == ENOENT ? 0 : err_sys(e, errno, "linux.cgroupsPath: '%s'", d->path);
+	int r = io_read_file(dir, "cgroup.procs", (size_t)1 << 20, &a, &text, NULL);
+	if (r < 0 && r != -EFBIG)
+		return 0; /* a threaded or foreign kind: attaching will say */
+	if (r == -EFBIG || text[0] != '\0')
+		return err_set(e, EBUSY, "linux.cgroupsPath: '%s' has processes already, is another container using it?",
+			       d->path);
+	return 0;
+}
+
 int cgroup_plan_dirs(const struct plan_cgroup *pc, const struct host *h, struct arena *a, struct cgroup *out,
 		     struct err *e)
 {
 	const struct host_cgroups *hc = h->cgroups;
 
 	*out = (struct cgroup){.manager = pc->manager, .arena = a};
-	(void)e;
 	if (pc->stay)
 		return 0;
 	out->v = arena_array(a, hc->n, sizeof(*out->v));
@@ -29,7 +46,8 @@ int cgroup_plan_dirs(const struct plan_cgroup *pc, const struct host *h, struct 
 			.fd = FD_NONE,
 			.tasks = FD_NONE,
 		};
-	return 0;
+	/* Known before it is on record as ours: a delete after a crash kills what the recorded cgroups hold. */
+	return out->n > 0 ? create_check_empty(&out->v[0], e) : 0;
 }
 
 /* mkdir with its parents, which are rarely missing: tried last. */
@@ -48,24 +66,6 @@ static int create_mkdir(const char *path, struct arena *a)
 	if (r < 0 && r != -EEXIST)
 		return r;
 	return mkdir(path, 0755) == 0 ? 0 : -errno;
-}
-
-/* A directory that was there may be reused, but not shared: another container's limits would be overwritten. */
-static int create_check_empty(const struct cgroup_dir *d, struct err *e)
-{
-	struct arena a __attribute__((cleanup(arena_done))) = {0};
-	autoclose int dir = open(d->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	char *text;
-
-	if (dir < 0)
-		return err_sys(e, errno, "linux.cgroupsPath: '%s'", d->path);
-	int r = io_read_file(dir, "cgroup.procs", (size_t)1 << 20, &a, &text, NULL);
-	if (r < 0 && r != -EFBIG)
-		return 0; /* a threaded or foreign kind: attaching will say */
-	if (r == -EFBIG || text[0] != '\0')
-		return err_set(e, EBUSY, "linux.cgroupsPath: '%s' has processes already, is another container using it?",
-			       d->path);
-	return 0;
 }
 
 /* A new v1 cpuset is empty, and nothing can be attached to an empty one: its parent's masks are taken over, from as
@@ -110,6 +110,20 @@ static bool create_may_do_without(const struct plan_cgroup *pc, int code)
 	return (code == EACCES || code == EPERM || code == EROFS) && geteuid() != 0 && !pc->has_limits;
 }
 
+/* Beside v1 hierarchies the v2 one is there to be born into. Passing controllers on costs a kernel-wide wait and
+ * makes each cgroup dearer, so only for a limit that is kept there. */
+static bool create_needs_v2(const struct plan_cgroup *pc, const struct cgroup *c)
+{
+	bool v1 = false;
+
+	for (size_t i = 0; i < pc->settings.n; i++)
+		if (pc->settings.v[i].v2)
+			return true;
+	for (size_t i = 0; i < c->n; i++)
+		v1 = v1 || !c->v[i].v2;
+	return !v1;
+}
+
 static int create_dir(const struct plan_cgroup *pc, struct cgroup *c, struct cgroup_dir *d, struct err *e)
 {
 	int r = create_mkdir(d->path, c->arena);
@@ -129,37 +143,23 @@ static int create_dir(const struct plan_cgroup *pc, struct cgroup *c, struct cgr
 	}
 	if (d->v2) {
 		d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		return d->fd < 0 ? err_sys(e, errno, "%s", d->path) : v2_enable(d, pc, c->arena, e);
+		if (d->fd < 0)
+			return err_sys(e, errno, "%s", d->path);
+		return create_needs_v2(pc, c) ? v2_enable(d, pc, c->arena, e) : 0;
 	}
 	if (d->created && strcmp(d->controllers, "cpuset") == 0)
 		r = create_cpuset(d->path, c->arena, e);
 	return r < 0 && r != -EEXIST ? r : create_tasks(d, e);
 }
 
-static int create_devices(const struct plan_cgroup *pc, struct cgroup *c, struct err *e)
+/* What was there before is not ours to remove, nor are its processes. */
+static void create_undo(struct cgroup *c)
 {
-	struct device_state s;
-
-	if (pc->rules.n == 0)
-		return 0;
-	device_state_build(&s, &pc->rules, c->arena);
+	cgroup_close(c);
 	for (size_t i = 0; i < c->n; i++)
-		if (strcmp(c->v[i].controllers, "devices") == 0)
-			return device_write_v1(c->v[i].path, &s, e);
-	if (s.allow && s.n == 0)
-		return 0;
-	for (size_t i = 0; i < c->n; i++) {
-		if (!c->v[i].v2)
-			continue;
-		int r = device_attach(c->v[i].fd, &s, c->arena, e);
-		/* programs need rights that a plain user lacks; the nodes themselves are the user's limits then */
-		if (r == -EPERM && geteuid() != 0) {
-			log_debug("%s; device rules are not applied", e->text);
-			return 0;
-		}
-		return r;
-	}
-	return 0;
+		if (c->v[i].created && rmdir(c->v[i].path) < 0)
+			log_warn("removing the cgroup '%s': %s", c->v[i].path, err_name(errno));
+	c->n = 0;
 }
 
 int cgroup_create(const struct plan_cgroup *pc, const struct host *h, struct arena *a, struct cgroup *out,
@@ -182,10 +182,8 @@ int cgroup_create(const struct plan_cgroup *pc, const struct host *h, struct are
 		r = cgroup_write_settings(out, pc, e);
 	}
 	if (r >= 0)
-		r = create_devices(pc, out, e);
-	if (r < 0) {
-		struct err why = {0};
-		(void)cgroup_destroy(out, &why);
-	}
+		r = device_apply(out, &pc->rules, DEVICE_NEW, a, e);
+	if (r < 0)
+		create_undo(out);
 	return r < 0 ? r : 0;
 }

@@ -6,6 +6,10 @@
 #include "cgroup/device.h"
 #include "sys/sys.h"
 
+_Static_assert((int)PLAN_ACCESS_MKNOD == (int)BPF_DEVCG_ACC_MKNOD && (int)PLAN_ACCESS_READ == (int)BPF_DEVCG_ACC_READ &&
+		       (int)PLAN_ACCESS_WRITE == (int)BPF_DEVCG_ACC_WRITE,
+	       "the plan has the access bits of the kernel");
+
 /* Registers of the program: r1 is the context, the others are loaded once. */
 enum { DEV_TYPE = BPF_REG_2, DEV_ACCESS = BPF_REG_3, DEV_MAJOR = BPF_REG_4, DEV_MINOR = BPF_REG_5, DEV_WORK = BPF_REG_6 };
 
@@ -20,7 +24,7 @@ static void device_emit(struct device_code *c, struct bpf_insn insn)
 	*ARENA_PUSH(c->a, c) = insn;
 }
 
-/* "if (reg != value) goto the next exception", whose distance is filled in by device_exception_end(). */
+/* "if (reg OP value) goto the next rule", whose distance device_rule_code() fills in. */
 static void device_unless(struct device_code *c, unsigned int op, unsigned int reg, int32_t value)
 {
 	device_emit(c, (struct bpf_insn){.code = (uint8_t)(BPF_JMP | op | BPF_K),
@@ -50,38 +54,48 @@ static void device_prologue(struct device_code *c)
 #undef DEVICE_LOAD
 }
 
-/* An exception to "deny" has to cover every bit asked for, one to "allow" bites on any. */
-static void device_exception_code(struct device_code *c, const struct device_exception *x, bool default_allow)
+static void device_rule_code(struct device_code *c, const struct plan_device_rule *r)
 {
 	size_t from = c->n;
 
-	device_unless(c, BPF_JNE, DEV_TYPE, x->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
-	if (x->major >= 0)
-		device_unless(c, BPF_JNE, DEV_MAJOR, (int32_t)x->major);
-	if (x->minor >= 0)
-		device_unless(c, BPF_JNE, DEV_MINOR, (int32_t)x->minor);
-	if (default_allow || x->access != PLAN_ACCESS_ALL) {
-		uint32_t mask = default_allow ? x->access : ~x->access & PLAN_ACCESS_ALL;
-
+	if (r->type != 'a')
+		device_unless(c, BPF_JNE, DEV_TYPE, r->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
+	if (r->major >= 0)
+		device_unless(c, BPF_JNE, DEV_MAJOR, (int32_t)r->major);
+	if (r->minor >= 0)
+		device_unless(c, BPF_JNE, DEV_MINOR, (int32_t)r->minor);
+	if (r->access != PLAN_ACCESS_ALL && r->allow) {
+		/* granted here, and not asked for any more; the rules before decide about the rest */
+		device_emit(c, (struct bpf_insn){.code = BPF_ALU | BPF_AND | BPF_K, .dst_reg = DEV_ACCESS,
+						 .imm = (int32_t)(~r->access & PLAN_ACCESS_ALL)});
+		device_unless(c, BPF_JNE, DEV_ACCESS, 0);
+	} else if (r->access != PLAN_ACCESS_ALL) {
 		device_emit(c, (struct bpf_insn){.code = BPF_ALU | BPF_MOV | BPF_X, .dst_reg = DEV_WORK, .src_reg = DEV_ACCESS});
 		device_emit(c, (struct bpf_insn){
-				       .code = BPF_ALU | BPF_AND | BPF_K, .dst_reg = DEV_WORK, .imm = (int32_t)mask});
-		device_unless(c, default_allow ? BPF_JEQ : BPF_JNE, DEV_WORK, 0);
+				       .code = BPF_ALU | BPF_AND | BPF_K, .dst_reg = DEV_WORK, .imm = (int32_t)r->access});
+		device_unless(c, BPF_JEQ, DEV_WORK, 0);
 	}
-	device_return(c, !default_allow);
+	device_return(c, r->allow);
 	for (size_t i = from; i < c->n; i++)
 		if (c->v[i].off == -1)
 			c->v[i].off = (int16_t)(c->n - i - 1);
 }
 
-const struct bpf_insn *device_program(const struct device_state *s, struct arena *a, size_t *out_n)
+const struct bpf_insn *device_program(const struct plan_device_rules *rules, struct arena *a, size_t *out_n)
 {
 	struct device_code c = {.a = a};
+	bool decided = false;
 
 	device_prologue(&c);
-	for (size_t i = 0; i < s->n; i++)
-		device_exception_code(&c, &s->v[i], s->allow);
-	device_return(&c, s->allow);
+	for (size_t i = rules->n; i-- > 0 && !decided;) {
+		const struct plan_device_rule *r = &rules->v[i];
+
+		device_rule_code(&c, r);
+		/* what comes before a rule for everything is never asked, and the kernel refuses such code */
+		decided = r->type == 'a' && r->major < 0 && r->minor < 0 && r->access == PLAN_ACCESS_ALL;
+	}
+	if (!decided)
+		device_return(&c, true);
 	*out_n = c.n;
 	return c.v;
 }
@@ -111,10 +125,10 @@ static int device_fd_of(uint32_t id)
 	return sys_bpf(BPF_PROG_GET_FD_BY_ID, &attr, sizeof(attr));
 }
 
-int device_attach(int dir, const struct device_state *s, struct arena *a, struct err *e)
+int device_attach(int dir, const struct plan_device_rules *rules, struct arena *a, struct err *e)
 {
 	size_t n;
-	const struct bpf_insn *code = device_program(s, a, &n);
+	const struct bpf_insn *code = device_program(rules, a, &n);
 	union bpf_attr attr;
 
 	memset(&attr, 0, sizeof(attr));

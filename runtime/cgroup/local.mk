@@ -3,12 +3,17 @@ libgreffon_a_SOURCES += \
 	runtime/cgroup/cgroup.h \
 	runtime/cgroup/create.c \
 	runtime/cgroup/destroy.c \
-	runtime/cgroup/device.h \
+	runtime/cgroup/device.c runtime/cgroup/device.h \
 	runtime/cgroup/device_bpf.c \
 	runtime/cgroup/device_state.c \
 	runtime/cgroup/device_v1.c \
 	runtime/cgroup/enter.c \
 	runtime/cgroup/freeze.c \
 	runtime/cgroup/kill.c \
-	runtime/cgroup/settings.c \
+	runtime/cgroup/oom.c runtime/cgroup/oom.h \
+	runtime/cgroup/settings.c runtime/cgroup/settings.h \
+	runtime/cgroup/stats.c runtime/cgroup/stats.h \
+	runtime/cgroup/stats_parse.c runtime/cgroup/stats_parse.h \
+	runtime/cgroup/stats_write.c \
+	runtime/cgroup/update.c runtime/cgroup/update.h \
 	runtime/cgroup/v2.c runtime/cgroup/v2.h

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cgroup/settings.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/io.h"
-#include "cgroup/cgroup.h"
 
-/* The directory of the hierarchy that has the setting's controller. */
-static const struct cgroup_dir *settings_dir(const struct cgroup *c, const struct plan_setting *s)
+const struct cgroup_dir *settings_dir(const struct cgroup *c, const struct plan_setting *s)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		if (s->v2 != c->v[i].v2)
@@ -25,28 +25,50 @@ static const struct cgroup_dir *settings_dir(const struct cgroup *c, const struc
 	return NULL;
 }
 
-/* "A|B" with "x|y": the first file that is there gets its value. A value of several lines is several writes, since
- * the kernel takes one entry a write (io.max, rdma.max). */
-static int settings_write(const struct cgroup_dir *d, const struct plan_setting *s)
+/* The kernel takes one entry a write (io.max, rdma.max): a value of several lines is several writes. */
+static int settings_write_file(const char *path, const char *value)
 {
-	char file[128], value[4200];
-	const char *f = s->file, *v = s->value;
+	char copy[sizeof(((struct settings_choice *)NULL)->value)], *lines = copy;
+	bool any = false;
+	int r = 0;
+
+	(void)snprintf(copy, sizeof(copy), "%s", value);
+	for (char *line = strsep(&lines, "\n"); r == 0 && line != NULL; line = strsep(&lines, "\n")) {
+		if (*line == '\0')
+			continue;
+		r = io_write_file(AT_FDCWD, path, line);
+		any = true;
+	}
+	/* an empty list is an empty line: a write of nothing does not reach the kernel */
+	return any ? r : io_write_file(AT_FDCWD, path, "\n");
+}
+
+bool settings_next(struct settings_choice *c)
+{
+	if (c->rest == NULL)
+		return false;
+	/* only where there are several files does '|' part the values too */
+	bool several = c->rest != c->s->file || strchr(c->s->file, '|') != NULL;
+	size_t nf = strcspn(c->rest, "|"), nv = several ? strcspn(c->rest_value, "|") : strlen(c->rest_value);
+
+	(void)snprintf(c->file, sizeof(c->file), "%.*s", (int)nf, c->rest);
+	(void)snprintf(c->value, sizeof(c->value), "%.*s", (int)nv, c->rest_value);
+	c->rest = c->rest[nf] == '|' ? c->rest + nf + 1 : NULL;
+	c->rest_value += nv + (c->rest_value[nv] == '|');
+	return true;
+}
+
+int settings_write(const struct cgroup_dir *d, const struct plan_setting *s)
+{
+	struct settings_choice c = SETTINGS_CHOICE(s);
 	int r = -ENOENT;
 
-	while (r == -ENOENT) {
-		size_t nf = strcspn(f, "|"), nv = strchr(s->file, '|') != NULL ? strcspn(v, "|") : strlen(v);
+	if (strlen(s->value) >= sizeof(c.value))
+		return -E2BIG; /* the kernel takes a page at most */
+	while (r == -ENOENT && settings_next(&c)) {
 		char path[4400];
-		(void)snprintf(file, sizeof(file), "%.*s", (int)nf, f);
-		(void)snprintf(value, sizeof(value), "%.*s", (int)nv, v);
-		(void)snprintf(path, sizeof(path), "%s/%s", d->path, file);
-		char *lines = value;
-		for (char *line = strsep(&lines, "\n"); line != NULL; line = strsep(&lines, "\n"))
-			if (*line != '\0' && (r = io_write_file(AT_FDCWD, path, line)) < 0)
-				break;
-		if (f[nf] == '\0')
-			break;
-		f += nf + 1;
-		v += nv + (v[nv] == '|');
+		(void)snprintf(path, sizeof(path), "%s/%s", d->path, c.file);
+		r = settings_write_file(path, c.value);
 	}
 	return r == -ENOENT && s->optional ? 0 : r;
 }

@@ -5,17 +5,23 @@ libgreffon_a_SOURCES += \
 	runtime/cmd/create.c \
 	runtime/cmd/delete.c \
 	runtime/cmd/document.c runtime/cmd/document.h \
+	runtime/cmd/events.c \
 	runtime/cmd/exec.c \
 	runtime/cmd/features.c \
 	runtime/cmd/kill.c \
 	runtime/cmd/list.c \
 	runtime/cmd/options.c runtime/cmd/options.h \
+	runtime/cmd/pause.c \
 	runtime/cmd/plan.c \
+	runtime/cmd/ps.c \
+	runtime/cmd/resume.c \
 	runtime/cmd/run.c \
 	runtime/cmd/spec.c \
 	runtime/cmd/start.c \
 	runtime/cmd/state.c \
 	runtime/cmd/table.c \
+	runtime/cmd/target.c runtime/cmd/target.h \
+	runtime/cmd/update.c \
 	runtime/cmd/version.c runtime/cmd/version.h
 
 # What the program was built from. Written only when it changed, so that nothing is compiled for nothing.

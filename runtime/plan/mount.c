@@ -80,9 +80,8 @@ static int mount_check_target(const struct mount_entry *m, struct err *e)
 	const char *given = m->cfg->destination;
 	bool proc = m->cfg->type != NULL && strcmp(m->cfg->type, "proc") == 0;
 
-	if (given == NULL || given[0] != '/')
-		return err_set(e, EINVAL, ".destination: must be an absolute path, got '%s'",
-			       given == NULL ? "" : given);
+	if (given == NULL || given[0] == '\0')
+		return err_set(e, EINVAL, ".destination: must not be empty");
 	if (strlen(given) >= 4096)
 		return err_set(e, ENAMETOOLONG, ".destination: is longer than 4095 bytes");
 	if (strcmp(m->target, "/") == 0)

@@ -69,27 +69,8 @@ static const struct sched_word *sched_find(const struct sched_word *words, size_
 	return NULL;
 }
 
-static int sched_policy(struct plan_sched *s, const struct oci_scheduler *o, struct err *e)
+static int sched_deadline(const struct oci_scheduler *o, bool deadline, struct err *e)
 {
-	const struct sched_word *policy =
-		sched_find(sched_policies, ARRAY_LEN(sched_policies), o->policy);
-
-	if (policy == NULL)
-		return err_set(e, EINVAL, "process.scheduler.policy: unknown policy '%s'",
-			       o->policy);
-	s->set = true;
-	s->policy = (uint32_t)policy->value;
-	bool deadline = policy->value == SCHED_DEADLINE;
-	bool realtime = policy->value == SCHED_FIFO || policy->value == SCHED_RR;
-	if (o->nice.v < -20 || o->nice.v > 19)
-		return err_set(e, ERANGE, "process.scheduler.nice: must be -20 to 19, got %lld",
-			       (long long)o->nice.v);
-	if (o->priority.v != 0 && !realtime)
-		return err_set(e, EINVAL,
-			       "process.scheduler.priority: is for SCHED_FIFO and SCHED_RR only");
-	if (realtime && (o->priority.v < 1 || o->priority.v > 99))
-		return err_set(e, ERANGE, "process.scheduler.priority: must be 1 to 99, got %lld",
-			       (long long)o->priority.v);
 	if (!deadline && (o->runtime.v != 0 || o->deadline.v != 0 || o->period.v != 0))
 		return err_set(e, EINVAL,
 			       "process.scheduler: runtime, deadline and period are for "
@@ -99,7 +80,35 @@ static int sched_policy(struct plan_sched *s, const struct oci_scheduler *o, str
 		return err_set(e, EINVAL,
 			       "process.scheduler: SCHED_DEADLINE needs 0 < runtime <= deadline <= "
 			       "period");
-	for (size_t i = 0; i < o->n_flags; i++) {
+	return 0;
+}
+
+static int sched_priority(const struct oci_scheduler *o, bool realtime, struct err *e)
+{
+	if (o->nice.v < -20 || o->nice.v > 19)
+		return err_set(e, ERANGE, "process.scheduler.nice: must be -20 to 19, got %lld",
+			       (long long)o->nice.v);
+	if (o->priority.v != 0 && !realtime)
+		return err_set(e, EINVAL,
+			       "process.scheduler.priority: is for SCHED_FIFO and SCHED_RR only");
+	if (realtime && (o->priority.v < 1 || o->priority.v > 99))
+		return err_set(e, ERANGE, "process.scheduler.priority: must be 1 to 99, got %lld",
+			       (long long)o->priority.v);
+	return 0;
+}
+
+static int sched_policy(struct plan_sched *s, const struct oci_scheduler *o, struct err *e)
+{
+	const struct sched_word *policy =
+		sched_find(sched_policies, ARRAY_LEN(sched_policies), o->policy);
+
+	if (policy == NULL)
+		return err_set(e, EINVAL, "process.scheduler.policy: unknown policy '%s'",
+			       o->policy);
+	int r = sched_priority(o, policy->value == SCHED_FIFO || policy->value == SCHED_RR, e);
+	if (r == 0)
+		r = sched_deadline(o, policy->value == SCHED_DEADLINE, e);
+	for (size_t i = 0; r == 0 && i < o->n_flags; i++) {
 		const struct sched_word *f =
 			sched_find(sched_flags, ARRAY_LEN(sched_flags), o->flags[i]);
 		if (f == NULL)
@@ -107,12 +116,14 @@ static int sched_policy(struct plan_sched *s, const struct oci_scheduler *o, str
 				       i, o->flags[i]);
 		s->flags |= f->value;
 	}
+	s->set = true;
+	s->policy = (uint32_t)policy->value;
 	s->nice = (int32_t)o->nice.v;
 	s->priority = (uint32_t)o->priority.v;
 	s->runtime = o->runtime.v;
 	s->deadline = o->deadline.v;
 	s->period = o->period.v;
-	return 0;
+	return r;
 }
 
 static int sched_io(struct plan *p, const struct oci_io_priority *o, struct err *e)
@@ -146,44 +157,53 @@ static int sched_personality(struct plan *p, const struct oci_personality *o, st
 	return 0;
 }
 
+/* One "3" or "0-3" of a list; what follows it, or NULL. */
+static const char *sched_range(const char *p, unsigned long *from, unsigned long *to)
+{
+	char *end;
+
+	if (*p < '0' || *p > '9')
+		return NULL;
+	*from = *to = strtoul(p, &end, 10);
+	if (*end != '-')
+		return end;
+	p = end + 1;
+	if (*p < '0' || *p > '9')
+		return NULL;
+	*to = strtoul(p, &end, 10);
+	return end;
+}
+
 long sched_list(const char *list, unsigned long *bits, size_t max)
 {
 	const size_t word = 8 * sizeof(*bits);
+	unsigned long from, to;
 	long highest = 0;
 
 	for (const char *p = list; *p != '\0';) {
-		char *end;
-		if (*p < '0' || *p > '9')
-			return -EINVAL;
-		unsigned long from = strtoul(p, &end, 10), to = from;
-		if (*end == '-') {
-			p = end + 1;
-			if (*p < '0' || *p > '9')
-				return -EINVAL;
-			to = strtoul(p, &end, 10);
-		}
-		if (to < from || to >= max || (*end != ',' && *end != '\0'))
+		p = sched_range(p, &from, &to);
+		if (p == NULL || to < from || to >= max || (*p != ',' && *p != '\0'))
 			return -EINVAL;
 		for (unsigned long i = from; i <= to; i++)
 			bits[i / word] |= 1ul << (i % word);
 		highest = (long)to + 1 > highest ? (long)to + 1 : highest;
-		if (*end == ',' && end[1] == '\0')
+		if (p[0] == ',' && p[1] == '\0')
 			return -EINVAL;
-		p = *end == ',' ? end + 1 : end;
+		p += *p == ',';
 	}
 	return highest;
 }
 
-static int sched_mempolicy(struct plan *p, const struct oci_memory_policy *o, struct err *e)
+static int sched_mempolicy_mode(const struct oci_memory_policy *o, int64_t *value, struct err *e)
 {
 	const struct sched_word *mode =
 		sched_find(sched_mempolicies, ARRAY_LEN(sched_mempolicies), o->mode);
-	bool nodes = o->nodes != NULL && o->nodes[0] != '\0';
+	const int64_t both = MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES;
 
 	if (mode == NULL)
 		return err_set(e, EINVAL, "linux.memoryPolicy.mode: unknown mode '%s'",
 			       o->mode != NULL ? o->mode : "");
-	int64_t value = (int64_t)mode->value;
+	*value = (int64_t)mode->value;
 	for (size_t i = 0; i < o->n_flags; i++) {
 		const struct sched_word *f = sched_find(
 			sched_mempolicy_flags, ARRAY_LEN(sched_mempolicy_flags), o->flags[i]);
@@ -191,17 +211,27 @@ static int sched_mempolicy(struct plan *p, const struct oci_memory_policy *o, st
 			return err_set(e, EINVAL,
 				       "linux.memoryPolicy.flags[%zu]: unknown flag '%s'", i,
 				       o->flags[i]);
-		value |= (int64_t)f->value;
+		*value |= (int64_t)f->value;
 	}
-	bool bare = mode->value == MPOL_DEFAULT || mode->value == MPOL_LOCAL;
-	if (bare && nodes)
-		return err_set(e, EINVAL, "linux.memoryPolicy.nodes: %s takes none", o->mode);
-	const int64_t both = MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES;
-	if ((value & both) == both)
+	if ((*value & both) == both)
 		return err_set(e, EINVAL,
 			       "linux.memoryPolicy.flags: MPOL_F_STATIC_NODES and "
 			       "MPOL_F_RELATIVE_NODES exclude each other");
-	if (!bare && !nodes && mode->value != MPOL_PREFERRED)
+	return (int)mode->value;
+}
+
+static int sched_mempolicy(struct plan *p, const struct oci_memory_policy *o, struct err *e)
+{
+	bool nodes = o->nodes != NULL && o->nodes[0] != '\0';
+	int64_t value = 0;
+	int mode = sched_mempolicy_mode(o, &value, e);
+
+	if (mode < 0)
+		return mode;
+	bool bare = mode == MPOL_DEFAULT || mode == MPOL_LOCAL;
+	if (bare && nodes)
+		return err_set(e, EINVAL, "linux.memoryPolicy.nodes: %s takes none", o->mode);
+	if (!bare && !nodes && mode != MPOL_PREFERRED)
 		return err_set(e, EINVAL, "linux.memoryPolicy.nodes: %s needs at least one",
 			       o->mode);
 	p->process.mempolicy = (struct opt_i64){true, value};

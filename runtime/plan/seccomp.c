@@ -63,24 +63,21 @@ static int seccomp_listener(const struct oci_seccomp *s, struct plan_seccomp *ou
 {
 	const char *path = s->listener_path;
 
-	if (path != NULL && !out->notify)
-		return err_set(
-			e, EINVAL,
-			"linux.seccomp.listenerPath: no rule has the action SCMP_ACT_NOTIFY");
-	if (path == NULL && out->notify)
+	/* config-linux.md: ignored when no rule notifies */
+	if (!out->notify)
+		return 0;
+	if (path == NULL)
 		return err_set(
 			e, EINVAL,
 			"linux.seccomp.listenerPath: is required for the action SCMP_ACT_NOTIFY");
-	if (path != NULL && path[0] != '/')
+	if (path[0] != '/')
 		return err_set(e, EINVAL,
 			       "linux.seccomp.listenerPath: must be an absolute path, got '%.200s'",
 			       path);
-	if (path != NULL && strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		return err_set(e, ENAMETOOLONG,
 			       "linux.seccomp.listenerPath: is longer than %zu bytes",
 			       sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
-	if (s->listener_metadata != NULL && path == NULL)
-		return err_set(e, EINVAL, "linux.seccomp.listenerMetadata: needs listenerPath");
 	out->listener_path = path;
 	out->listener_metadata = s->listener_metadata;
 	return 0;

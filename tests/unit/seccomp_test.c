@@ -139,8 +139,6 @@ Test(seccomp, a_bad_profile_names_its_field)
 	REFUSES(PROFILE("'defaultAction':'SCMP_ACT_ALLOW','defaultErrnoRet':1"), plan_seccomp_build,
 		"linux.seccomp.defaultErrnoRet");
 	REFUSES(PROFILE(DENY ",'flags':['X']"), plan_seccomp_build, "linux.seccomp.flags[0]");
-	REFUSES(PROFILE(DENY ",'listenerPath':'/x'"), plan_seccomp_build,
-		"linux.seccomp.listenerPath");
 	REFUSES(RULE("'names':['read'],'action':'SCMP_ACT_NOTIFY'"), plan_seccomp_build,
 		"linux.seccomp.listenerPath");
 	REFUSES(PROFILE(DENY ",'listenerPath':'x','syscalls':[{'names':['read'],'action':'SCMP_ACT_"
@@ -155,6 +153,14 @@ Test(seccomp, a_bad_profile_names_its_field)
 	REFUSES(RULE("'names':['read'],'action':'SCMP_ACT_ALLOW','args':[{'index':6,'value':0,'op':"
 		     "'SCMP_CMP_EQ'}]"),
 		plan_seccomp_build, "linux.seccomp.syscalls[0].args[0].index");
+}
+
+Test(seccomp, a_listener_nobody_speaks_to_is_ignored)
+{
+	FIXTURE(f, PROFILE(DENY ",'listenerPath':'x','listenerMetadata':'y'"));
+	BUILDS(f, plan_seccomp_build);
+	cr_assert_not(f.plan.seccomp.notify);
+	cr_assert_null(f.plan.seccomp.listener_path);
 }
 
 Test(seccomp, flags)
