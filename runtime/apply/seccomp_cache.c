@@ -17,7 +17,7 @@
 
 /* Changes whenever the same profile would be compiled to another program by this version of the
  * code. */
-#define CACHE_FORMAT 2u
+#define CACHE_FORMAT 3u
 #define CACHE_MAX_FILES 64
 #define CACHE_STALE_SECONDS 3600
 #define CACHE_MAGIC 0x63736667u
