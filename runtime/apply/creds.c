@@ -86,9 +86,8 @@ static int creds_sets(const struct plan_caps *caps, struct err *e)
 	return 0;
 }
 
-int creds_apply(const struct plan *p, struct err *e)
+static int creds_change(const struct plan_creds *c, struct err *e)
 {
-	const struct plan_creds *c = &p->creds;
 	int r = creds_bounding(c->caps.bounding, e);
 
 	/* without this the change of uid would empty the permitted set */
@@ -106,6 +105,20 @@ int creds_apply(const struct plan *p, struct err *e)
 	if (r == 0 && c->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		r = err_sys(e, errno, "process.noNewPrivileges");
 	return r;
+}
+
+int creds_apply(const struct plan *p, struct err *e)
+{
+	struct err why = {0};
+
+	if (creds_change(&p->creds, &why) == 0)
+		return 0;
+	if (p->seccomp.profile == NULL || p->creds.no_new_privs)
+		return err_take(e, &why);
+	return err_set(e, why.code,
+		       "%s (without noNewPrivileges the seccomp filter is loaded before this, and "
+		       "has to allow it)",
+		       why.text);
 }
 
 /* ---- reading back ---- */
