@@ -80,3 +80,33 @@ tests_unit_plan_mount_test_SOURCES = tests/unit/plan_mount_test.c tests/unit/pla
 tests_unit_plan_mount_test_CFLAGS = $(MOUNT_CC)
 tests_unit_plan_mount_test_LDFLAGS = $(TEST_LINK)
 tests_unit_plan_mount_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/process_test
+tests_unit_process_test_SOURCES = tests/unit/process_test.c tests/unit/process_fixture.h
+tests_unit_process_test_CFLAGS = $(TEST_CC)
+tests_unit_process_test_LDFLAGS = $(TEST_LINK)
+tests_unit_process_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/creds_test
+tests_unit_creds_test_SOURCES = tests/unit/creds_test.c tests/unit/process_fixture.h
+tests_unit_creds_test_CFLAGS = $(TEST_CC)
+tests_unit_creds_test_LDFLAGS = $(TEST_LINK)
+tests_unit_creds_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/sysctl_test
+tests_unit_sysctl_test_SOURCES = tests/unit/sysctl_test.c tests/unit/process_fixture.h
+tests_unit_sysctl_test_CFLAGS = $(TEST_CC)
+tests_unit_sysctl_test_LDFLAGS = $(TEST_LINK)
+tests_unit_sysctl_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/hook_test
+tests_unit_hook_test_SOURCES = tests/unit/hook_test.c tests/unit/process_fixture.h
+tests_unit_hook_test_CFLAGS = $(TEST_CC)
+tests_unit_hook_test_LDFLAGS = $(TEST_LINK)
+tests_unit_hook_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/seccomp_test
+tests_unit_seccomp_test_SOURCES = tests/unit/seccomp_test.c tests/unit/process_fixture.h
+tests_unit_seccomp_test_CFLAGS = $(TEST_CC)
+tests_unit_seccomp_test_LDFLAGS = $(TEST_LINK)
+tests_unit_seccomp_test_LDADD = $(TEST_LIBS)
