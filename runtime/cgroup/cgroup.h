@@ -24,13 +24,14 @@ struct cgroup {
 	struct arena *arena;
 };
 
-/* The directories that cgroup_create() will make, without making or opening any: for the record. */
+/* The directories that cgroup_create() will make, without making any: for the record. -EBUSY: another container
+ * lives there. On failure out is empty, so that nothing of others is destroyed through it. */
 int cgroup_plan_dirs(const struct plan_cgroup *pc, const struct host *h, struct arena *a, struct cgroup *out,
 		     struct err *e);
 
-/* out: as cgroup_plan_dirs() left it. Makes the directories (parents too), enables v2 controllers downwards, writes all settings that may come
- * before the process, loads the device program or rules. e names linux.resources.*; what was made is
- * removed again on failure. World: the runtime, before the clone. */
+/* out: as cgroup_plan_dirs() left it. Makes the directories (parents too), enables v2 controllers downwards,
+ * writes all settings that may come before the process, loads the device program or rules. e names
+ * linux.resources.*; on failure what was made is removed and out is empty. World: the runtime, before the clone. */
 int cgroup_create(const struct plan_cgroup *pc, const struct host *h, struct arena *a, struct cgroup *out,
 		  struct err *e);
 

@@ -61,7 +61,10 @@ int cgroup_plan_dirs(const struct plan_cgroup *pc, const struct host *h, struct 
 			.tasks = FD_NONE,
 		};
 	/* Known before it is on record as ours: a delete after a crash kills what the recorded cgroups hold. */
-	return out->n > 0 ? create_check_empty(&out->v[0], e) : 0;
+	int r = out->n > 0 ? create_check_empty(&out->v[0], e) : 0;
+	if (r < 0)
+		out->n = 0;
+	return r;
 }
 
 /* mkdir with its parents, which are rarely missing: tried last. */
