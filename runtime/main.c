@@ -166,8 +166,9 @@ static int main_check_operands(const struct cmd *c, int n, struct err *e)
 {
 	if (n >= c->min_operands && (c->max_operands < 0 || n <= c->max_operands))
 		return 0;
-	return err_set(e, EINVAL, "%s operands; usage: greffon %s [OPTIONS] %s",
-		       n < c->min_operands ? "too few" : "too many", c->name, c->args);
+	return err_set(e, EINVAL, "%s operands; usage: greffon %s [OPTIONS]%s%s",
+		       n < c->min_operands ? "too few" : "too many", c->name,
+		       c->args[0] != '\0' ? " " : "", c->args);
 }
 
 static int main_command(const struct cmd_global *g, const struct cmd *c, int argc, char **argv,
@@ -212,8 +213,12 @@ static int main_run(struct arena *a, int argc, char **argv, char **envp)
 		return main_failed(1, &e);
 	if (found.help || (found.n_operands == 0 && !o.version))
 		return options_help_all(main_options, a) < 0 || !found.help;
-	if (o.version)
-		return version_print(a) < 0;
+	if (o.version && version_print(a) == 0)
+		return 0;
+	if (o.version) {
+		(void)err_set(&e, EIO, "write error on standard output");
+		return main_failed(1, &e);
+	}
 	if (main_check_global(&o.g, &e) < 0)
 		return main_failed(1, &e);
 

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <elf.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <link.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "apply/creds.h"
+
+/* Of a hostile file: more headers than any program has are not looked at. */
+#define FIND_MAX_PHDRS 64
 
 /* What execve could run: 0, or the errno that it would give. */
 static int find_check(const char *path)
@@ -33,26 +38,25 @@ static const char *find_shebang(const char *head, size_t n, struct arena *a)
 	return arena_strndup(a, head + from, to - from);
 }
 
-/* PT_INTERP of a 64-bit ELF file of this machine, NULL without one; *foreign: of another machine. */
-static const char *find_elf_loader(int fd, const char *head, size_t n, struct arena *a, bool *foreign)
-{
-	Elf64_Ehdr own, eh;
+/* The headers of our own image, from the linker: what this machine runs natively. */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
-	*foreign = false;
-	if (n < sizeof(eh) || memcmp(head, ELFMAG, SELFMAG) != 0 || head[EI_CLASS] != ELFCLASS64)
+/* PT_INTERP of an ELF file of this machine's own kind, NULL without one. Files of other machines are left to the
+ * kernel: binfmt_misc may know how to run them, by an interpreter that we can't see. */
+static const char *find_elf_loader(int fd, const char *head, size_t n, struct arena *a)
+{
+	ElfW(Ehdr) eh;
+
+	if (n < sizeof(eh) || memcmp(head, ELFMAG, SELFMAG) != 0)
 		return NULL;
 	memcpy(&eh, head, sizeof(eh));
-	/* what this program was built for is what the machine runs */
-	int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	if (self >= 0 && pread(self, &own, sizeof(own), 0) == (ssize_t)sizeof(own))
-		*foreign = own.e_machine != eh.e_machine;
-	if (self >= 0)
-		(void)close(self);
-	for (unsigned int i = 0; i < eh.e_phnum && i < 64; i++) {
-		Elf64_Phdr ph;
+	if (eh.e_ident[EI_CLASS] != __ehdr_start.e_ident[EI_CLASS] || eh.e_machine != __ehdr_start.e_machine)
+		return NULL;
+	for (unsigned int i = 0; i < eh.e_phnum && i < FIND_MAX_PHDRS; i++) {
+		ElfW(Phdr) ph;
 		if (pread(fd, &ph, sizeof(ph), (off_t)(eh.e_phoff + i * sizeof(ph))) != (ssize_t)sizeof(ph))
 			return NULL;
-		if (ph.p_type != PT_INTERP || ph.p_filesz < 2 || ph.p_filesz > 4096)
+		if (ph.p_type != PT_INTERP || ph.p_filesz < 2 || ph.p_filesz > PATH_MAX)
 			continue;
 		char *loader = arena_alloc(a, ph.p_filesz + 1);
 		return pread(fd, loader, ph.p_filesz, (off_t)ph.p_offset) == (ssize_t)ph.p_filesz ? loader : NULL;
@@ -60,12 +64,11 @@ static const char *find_elf_loader(int fd, const char *head, size_t n, struct ar
 	return NULL;
 }
 
-/* The file is there and executable, yet execve may say ENOENT or ENOEXEC: say which piece is missing. */
+/* The file is there and executable, yet execve would say ENOENT: say which piece is missing. */
 static int find_explain(const char *path, struct arena *a, struct err *e)
 {
 	char head[256] = "";
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	bool foreign;
 
 	if (fd < 0)
 		return 0; /* executable, not readable: nothing to look at */
@@ -76,10 +79,7 @@ static int find_explain(const char *path, struct arena *a, struct err *e)
 	if (needs != NULL && find_check(needs) == -ENOENT)
 		return err_set(e, ENOENT, "process.args[0]: '%s' is a script for '%s': no such file or directory in the container",
 			       path, needs);
-	needs = find_elf_loader(fd, head, (size_t)n, a, &foreign);
-	if (foreign)
-		return err_set(e, ENOEXEC, "process.args[0]: '%s' is an executable of another machine: exec format error",
-			       path);
+	needs = find_elf_loader(fd, head, (size_t)n, a);
 	if (needs != NULL && find_check(needs) == -ENOENT)
 		return err_set(e, ENOENT, "process.args[0]: '%s' needs the loader '%s': no such file or directory in the container",
 			       path, needs);
@@ -88,8 +88,13 @@ static int find_explain(const char *path, struct arena *a, struct err *e)
 
 static int find_refused(const char *name, int code, struct err *e)
 {
+	struct statvfs fs;
+
 	if (code == ENOENT || code == ENOTDIR)
-		return err_set(e, ENOENT, "process.args[0]: executable file '%s': no such file or directory", name);
+		return err_set(e, ENOENT, "process.args[0]: '%s': executable file not found: no such file or directory", name);
+	if (code == EACCES && statvfs(name, &fs) == 0 && (fs.f_flag & ST_NOEXEC) != 0)
+		return err_set(e, EACCES, "process.args[0]: '%s' is on a file system mounted noexec: permission denied",
+			       name);
 	if (code == EISDIR)
 		return err_set(e, EACCES, "process.args[0]: '%s' is a directory: permission denied", name);
 	return err_set(e, code, "process.args[0]: '%s': %s", name, err_name(code));
@@ -123,8 +128,8 @@ static int find_in_path(const struct plan *p, const char *name, struct arena *a,
 		dir = colon != NULL ? colon + 1 : NULL;
 	}
 	if (denied != 0)
-		return err_set(e, EACCES, "process.args[0]: executable file '%s': permission denied", name);
-	return err_set(e, ENOENT, "process.args[0]: executable file '%s' not found in $PATH", name);
+		return err_set(e, EACCES, "process.args[0]: '%s': executable file: permission denied", name);
+	return err_set(e, ENOENT, "process.args[0]: '%s': executable file not found in $PATH: no such file or directory", name);
 }
 
 int process_find(const struct plan *p, struct arena *a, const char **out_path, struct err *e)

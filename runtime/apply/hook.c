@@ -2,7 +2,6 @@
 #include "apply/hook.h"
 
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -67,24 +66,61 @@ static int hook_stdin(const struct plan *p, const struct hook_state *st, struct 
 	return r < 0 ? err_sys(e, -r, "memfd for the container's state") : fd_take(&fd);
 }
 
-/* World: the hook's process. Nothing of the runtime reaches it but stdin, output and what the config gives. */
-static _Noreturn void hook_child(const struct plan_hook *h, const char *const *env, const char *cwd, int in, int out)
+/* A signal that the runtime's caller ignored would stay ignored across execve. */
+static void hook_default_signals(void)
 {
 	sigset_t none;
 
+	for (int n = 1; n < NSIG; n++)
+		(void)signal(n, SIG_DFL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* close_range is of Linux 5.9. Before it only what the caller has preserved can be open here: all else is
+ * close-on-exec from birth. */
+static void hook_close(unsigned int preserved)
+{
+	if (sys_close_range(3, ~0u, 0) == 0)
+		return;
+	for (unsigned int i = 0; i < preserved; i++)
+		(void)close((int)(3 + i));
+}
+
+/* The bundle; a hook of the container's side may not be able to enter it from its user namespace. */
+static void hook_chdir(const char *cwd, enum plan_hook_kind kind)
+{
+	bool inside = kind == HOOK_CREATE_CONTAINER || kind == HOOK_START_CONTAINER;
+
+	if (kind != HOOK_START_CONTAINER && chdir(cwd) == 0)
+		return;
+	if (inside && chdir("/") == 0)
+		return;
+	dprintf(2, "working directory '%s': %s", inside ? "/" : cwd, err_name(errno));
+	_exit(127);
+}
+
+struct hook_call {
+	const struct plan *p;
+	const struct plan_hook *h;
+	enum plan_hook_kind kind;
+	const char *const *env;
+	int in;
+};
+
+/* World: the hook's process. Nothing of the runtime reaches it but stdin, output and what the config gives. */
+static _Noreturn void hook_child(const struct hook_call *c, int out)
+{
+	const struct plan_hook *h = c->h;
+
+	hook_default_signals();
 	(void)setpgid(0, 0);
 	(void)umask(022);
-	if (dup3(in, 0, 0) < 0 || dup3(out, 1, 0) < 0 || dup3(out, 2, 0) < 0)
+	if (dup2(c->in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
 		_exit(127);
-	if (sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
-		_exit(127);
-	if (cwd != NULL && chdir(cwd) < 0) {
-		dprintf(2, "working directory '%s': %s", cwd, err_name(errno));
-		_exit(127);
-	}
-	(void)execve(h->path, (char *const *)h->argv, (char *const *)env);
+	hook_close(c->p->process.preserve_fds);
+	hook_chdir(c->p->bundle, c->kind);
+	(void)execve(h->path, (char *const *)h->argv, (char *const *)c->env);
 	dprintf(2, "'%s' can't be executed: %s", h->path, err_name(errno));
 	_exit(127);
 }
@@ -128,13 +164,25 @@ static int hook_wait(int pidfd, struct hook_output *o, int timeout_s)
 			return -ETIME;
 		if (poll(p, 2, (int)left) < 0 && errno != EINTR)
 			return -errno;
-		if ((p[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
+		if (p[1].revents != 0)
 			hook_read(o);
-			continue;
-		}
+		/* asked also while output flows: a daemon that never stops talking must not keep us */
 		if (p[0].revents != 0)
 			return 0;
 	}
+}
+
+/* What the ended process had still in the pipe, without waiting for a daemon's. */
+static void hook_drain(struct hook_output *o)
+{
+	int flags = o->pipe >= 0 ? fcntl(o->pipe, F_GETFL) : -1;
+
+	if (flags >= 0 && fcntl(o->pipe, F_SETFL, flags | O_NONBLOCK) == 0)
+		for (size_t before = o->n + 1; o->pipe >= 0 && o->n != before;) {
+			before = o->n;
+			hook_read(o);
+		}
+	fd_done(&o->pipe);
 }
 
 static int hook_result(const struct plan_hook *h, int status, int waited, struct hook_output *o, struct err *e)
@@ -159,9 +207,9 @@ static int hook_result(const struct plan_hook *h, int status, int waited, struct
 	return err_set(e, ECHILD, "'%s' exited with status %d%s%s", h->path, WEXITSTATUS(status), join, tail);
 }
 
-static int hook_one(const struct plan_hook *h, const char *const *env, const char *cwd, int in, struct arena *a,
-		    struct err *e)
+static int hook_one(const struct hook_call *c, struct arena *a, struct err *e)
 {
+	const struct plan_hook *h = c->h;
 	struct hook_output o = {.text = arena_alloc(a, HOOK_OUTPUT_MAX + 1), .pipe = FD_NONE};
 	autoclose int pidfd = FD_NONE;
 	int pipes[2], status = 0;
@@ -174,7 +222,7 @@ static int hook_one(const struct plan_hook *h, const char *const *env, const cha
 		.flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd, .exit_signal = SIGCHLD};
 	pid_t pid = sys_clone3(&args);
 	if (pid == 0)
-		hook_child(h, env, cwd, in, out);
+		hook_child(c, out);
 	fd_done(&out);
 	if (pid < 0) {
 		fd_done(&o.pipe);
@@ -188,13 +236,7 @@ static int hook_one(const struct plan_hook *h, const char *const *env, const cha
 		(void)sys_pidfd_send_signal(pidfd, SIGKILL);
 	}
 	(void)sys_waitid_pidfd(pidfd, &status, 0);
-	int flags = o.pipe >= 0 ? fcntl(o.pipe, F_GETFL) : -1;
-	if (flags >= 0 && fcntl(o.pipe, F_SETFL, flags | O_NONBLOCK) == 0)
-		for (size_t before = o.n + 1; o.pipe >= 0 && o.n != before;) {
-			before = o.n;
-			hook_read(&o);
-		}
-	fd_done(&o.pipe);
+	hook_drain(&o);
 	return hook_result(h, status, waited, &o, e);
 }
 
@@ -213,8 +255,8 @@ int hook_run(const struct plan *p, enum plan_hook_kind kind, const struct hook_s
 		if (env == NULL)
 			env = kind == HOOK_START_CONTAINER ? process_environment(p, &a) : empty;
 		autoclose int in = hook_stdin(p, st, &a, e);
-		int r = in < 0 ? in :
-				 hook_one(h, env, kind == HOOK_START_CONTAINER ? NULL : p->bundle, in, &a, e);
+		struct hook_call call = {.p = p, .h = h, .kind = kind, .env = env, .in = in};
+		int r = in < 0 ? in : hook_one(&call, &a, e);
 		if (r == 0)
 			continue;
 		(void)err_at(e, "hooks.%s[%zu]", hook_names[kind], i);

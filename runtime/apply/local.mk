@@ -21,6 +21,8 @@ libgreffon_a_SOURCES += \
 	runtime/apply/seal.c runtime/apply/seal.h \
 	runtime/apply/seccomp.c runtime/apply/seccomp.h \
 	runtime/apply/seccomp_cache.c runtime/apply/seccomp_cache.h \
+	runtime/apply/seccomp_enosys.c runtime/apply/seccomp_enosys.h \
+	runtime/apply/seccomp_filter.c \
 	runtime/apply/start.c \
 	runtime/apply/sync.c runtime/apply/sync.h \
 	runtime/apply/sysctl.c runtime/apply/sysctl.h \

@@ -6,9 +6,11 @@
 #include <sys/un.h>
 
 #include "apply/seccomp.h"
-#include "base/log.h"
+#include "base/io.h"
 #include "libocispec/oci.h"
 #include "sys/sys.h"
+
+#define NOTIFY_SECONDS 10
 
 static int notify_connect(const char *path, struct err *e)
 {
@@ -19,6 +21,10 @@ static int notify_connect(const char *path, struct err *e)
 			       sizeof(to.sun_path) - 1);
 	memcpy(to.sun_path, path, strlen(path));
 	autoclose int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* an agent that does not accept or read must not hold the runtime */
+	struct timeval limit = {.tv_sec = NOTIFY_SECONDS};
+	if (s >= 0)
+		(void)setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	if (s < 0 || connect(s, (struct sockaddr *)&to, sizeof(to)) < 0)
 		return err_sys(e, errno, "linux.seccomp.listenerPath: connecting to '%s'", path);
 	return fd_take(&s);
@@ -69,10 +75,15 @@ static int notify_message(int sock, const char *text, size_t len, int fd, struct
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	while (sendmsg(sock, &msg, MSG_NOSIGNAL) < 0)
-		if (errno != EINTR)
-			return err_sys(e, errno, "linux.seccomp.listenerPath: sending the descriptor");
-	return 0;
+	ssize_t sent;
+	do
+		sent = sendmsg(sock, &msg, MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	if (sent < 0)
+		return err_sys(e, errno, "linux.seccomp.listenerPath: sending the descriptor");
+	/* a document longer than the socket's buffer goes on without the descriptor */
+	int r = io_write_all(sock, text + sent, len - (size_t)sent);
+	return r < 0 ? err_sys(e, -r, "linux.seccomp.listenerPath: sending the state") : 0;
 }
 
 int seccomp_notify_send(const struct plan *p, struct seccomp_slot *slot, int pidfd, pid_t pid, const char *status,
@@ -90,6 +101,7 @@ int seccomp_notify_send(const struct plan *p, struct seccomp_slot *slot, int pid
 			return err_set(e, ECHILD, "the container's init died before it loaded its seccomp filter");
 	}
 	autoclose int listener = sys_pidfd_getfd(pidfd, number);
+	__atomic_store_n(&slot->listener, SECCOMP_LISTENER_TAKEN, __ATOMIC_RELEASE);
 	if (listener < 0)
 		return err_sys(e, -listener, "linux.seccomp: taking the listener from init (pidfd_getfd, Linux 5.6)");
 	autoclose int sock = notify_connect(p->seccomp.listener_path, e);

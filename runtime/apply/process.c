@@ -36,6 +36,16 @@ int process_rlimits(const struct plan *p, pid_t pid, struct err *e)
 	return 0;
 }
 
+/* User 0 of the initial user namespace, whose map is the one line "0 0 4294967295". */
+static bool process_is_host_root(const struct procfs *pf)
+{
+	struct arena a __attribute__((cleanup(arena_done))) = {0};
+	char *map;
+
+	return geteuid() == 0 && procfs_read(pf, "self/uid_map", 4096, &a, &map, NULL) == 0 &&
+	       strstr(map, " 4294967295\n") != NULL;
+}
+
 int process_oom_score(const struct plan *p, const struct procfs *pf, pid_t pid, struct err *e)
 {
 	char rel[40], value[16];
@@ -50,38 +60,60 @@ int process_oom_score(const struct plan *p, const struct procfs *pf, pid_t pid, 
 	(void)snprintf(value, sizeof(value), "%d", (int)p->process.oom_score_adj.v);
 	if (procfs_write(pf, rel, value, &why) == 0)
 		return 0;
-	if ((why.code == EACCES || why.code == EPERM) && geteuid() != 0) {
+	bool refused = why.code == EACCES || why.code == EPERM;
+	if (refused && !process_is_host_root(pf)) {
 		log_warn("process.oomScoreAdj: lowering it to %s is not permitted, it stays as it is", value);
 		return 0;
 	}
+	if (refused)
+		return err_set(e, why.code,
+			       "process.oomScoreAdj: lowering it to %s needs CAP_SYS_RESOURCE (operation not permitted)",
+			       value);
 	(void)err_take(e, &why);
 	return err_at(e, "process.oomScoreAdj");
 }
 
 /* HOME of uid out of passwd text: name:password:uid:gid:gecos:home:shell. NULL: not there. */
-static const char *process_passwd_home(char *text, uid_t uid, struct arena *a)
+static const char *process_passwd_home(const char *text, uid_t uid, struct arena *a)
 {
-	char *save_line = NULL;
+	char number[16];
+	int digits = snprintf(number, sizeof(number), "%u:", uid);
 
-	for (char *line = strtok_r(text, "\n", &save_line); line != NULL; line = strtok_r(NULL, "\n", &save_line)) {
-		char *field[7] = {line};
+	for (const char *line = text; *line != '\0';) {
+		size_t len = strcspn(line, "\n");
+		const char *end = line + len, *field[7] = {line};
 		size_t n = 1;
-		for (char *c = line; *c != '\0' && n < 7; c++)
-			if (*c == ':') {
-				*c = '\0';
+		for (const char *c = line; c < end && n < ARRAY_LEN(field); c++)
+			if (*c == ':')
 				field[n++] = c + 1;
-			}
-		uint64_t v;
-		if (n >= 6 && num_u64(field[2], UINT32_MAX, &v) == 0 && v == uid && field[5][0] == '/')
-			return arena_strdup(a, field[5]);
+		if (n >= 6 && strncmp(field[2], number, (size_t)digits) == 0 && field[5][0] == '/')
+			return arena_strndup(a, field[5], strcspn(field[5], ":\n"));
+		line = *end == '\n' ? end + 1 : end;
 	}
 	return NULL;
+}
+
+/* The container's file, hence no magic links: it may be a link to /proc/self/fd/N. */
+static const char *process_home(uid_t uid, struct arena *a)
+{
+	struct stat st;
+	char *text;
+	int fd = sys_openat2(AT_FDCWD, "/etc/passwd", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0,
+			     RESOLVE_NO_MAGICLINKS);
+
+	if (fd == -ENOSYS) /* before 5.6 */
+		fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
+	autoclose int passwd = fd;
+	const char *home = NULL;
+	if (passwd >= 0 && fstat(passwd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    io_read_all(passwd, PROCESS_PASSWD_MAX, a, &text, NULL) == 0)
+		home = process_passwd_home(text, uid, a);
+	return home != NULL ? home : "/";
 }
 
 const char *const *process_environment(const struct plan *p, struct arena *a)
 {
 	const struct plan_process *pp = &p->process;
-	char *text;
 
 	if (!pp->home_missing)
 		return pp->env;
@@ -90,10 +122,7 @@ const char *const *process_environment(const struct plan *p, struct arena *a)
 	for (size_t i = 0; i < pp->n_env; i++)
 		if (strncmp(pp->env[i], "HOME=", 5) != 0)
 			env[n++] = pp->env[i];
-	const char *home = NULL;
-	if (io_read_file(AT_FDCWD, "/etc/passwd", PROCESS_PASSWD_MAX, a, &text, NULL) == 0)
-		home = process_passwd_home(text, p->creds.uid, a);
-	env[n] = arena_printf(a, "HOME=%s", home != NULL ? home : "/");
+	env[n] = arena_printf(a, "HOME=%s", process_home(p->creds.uid, a));
 	return env;
 }
 
@@ -126,9 +155,10 @@ int process_stdio_owner(const struct plan *p, struct err *e)
 
 		if (fstat(fd, &st) < 0 || st.st_uid == p->creds.uid)
 			continue;
-		if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))
+		/* a terminal of the container has its owner already, the caller's stays the caller's */
+		if (S_ISCHR(st.st_mode) && (st.st_rdev == makedev(1, 3) || isatty(fd) == 1))
 			continue;
-		/* the group stays: 5 (tty) of a terminal. Files of another file system or user may refuse. */
+		/* Files of another file system or user may refuse. */
 		if (fchown(fd, p->creds.uid, (gid_t)-1) < 0 && errno != EINVAL && errno != EPERM && errno != EROFS)
 			return err_sys(e, errno, "giving descriptor %d to user %u", fd, p->creds.uid);
 	}

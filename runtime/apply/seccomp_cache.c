@@ -8,27 +8,40 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
 
 #include "base/io.h"
+#include "base/log.h"
 #include "libocispec/oci.h"
 
 /* Changes whenever the same profile would be compiled to another program by this version of the code. */
-#define CACHE_FORMAT 1u
+#define CACHE_FORMAT 2u
 #define CACHE_MAX_FILES 64
+#define CACHE_STALE_SECONDS 3600
 #define CACHE_MAGIC 0x63736667u
 
 struct cache_header {
-	uint32_t magic, format, n, sum;
+	uint32_t magic, format;
+	uint32_t n;	    /* instructions */
+	uint32_t n_unknown; /* names that libseccomp did not know */
+	uint8_t key[SHA256_DIGEST_LENGTH]; /* a file under another one's name is not taken */
+	uint64_t sum;			   /* of the instructions */
 };
+_Static_assert(sizeof(struct sock_filter) == sizeof(uint64_t), "summed as 64-bit words");
 
-/* Detects a file cut short by a full disk; who may write here is a matter of the folder's owner. */
-static uint32_t cache_sum(const void *bytes, size_t n)
+/* FNV-1a over words. Detects a file cut short by a full disk or changed by a bad one; who may write here is a
+ * matter of the folder's owner. */
+static uint64_t cache_sum(const struct sock_filter *insn, size_t n)
 {
-	const unsigned char *b = bytes;
-	uint32_t sum = 2166136261u;
+	uint64_t sum = UINT64_C(14695981039346656037);
 
-	for (size_t i = 0; i < n; i++)
-		sum = (sum ^ b[i]) * 16777619u;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t word;
+		memcpy(&word, &insn[i], sizeof(word));
+		sum = (sum ^ word) * UINT64_C(1099511628211);
+		sum ^= sum >> 29;
+	}
 	return sum;
 }
 
@@ -59,8 +72,13 @@ static void cache_feed_rule(SHA2_CTX *c, const struct oci_syscall *s)
 	}
 }
 
-/* The name of a profile's program: a digest of all that decides what libseccomp makes of it. */
-static void cache_name(const struct oci_seccomp *s, char name[static SHA256_DIGEST_STRING_LENGTH])
+struct cache_key {
+	uint8_t digest[SHA256_DIGEST_LENGTH];
+	char name[2 * SHA256_DIGEST_LENGTH + 1];
+};
+
+/* A digest of all that decides what libseccomp and seccomp_enosys() make of the profile. */
+static void cache_key(const struct oci_seccomp *s, struct cache_key *key)
 {
 	const struct scmp_version *v = seccomp_version();
 	SHA2_CTX c;
@@ -68,36 +86,79 @@ static void cache_name(const struct oci_seccomp *s, char name[static SHA256_DIGE
 	SHA256Init(&c);
 	cache_feed_u64(&c, CACHE_FORMAT);
 	cache_feed_u64(&c, ((uint64_t)v->major << 32) | (v->minor << 16) | v->micro);
+	cache_feed_u64(&c, seccomp_arch_native());
 	cache_feed_u64(&c, (uint64_t)s->default_action);
 	cache_feed_u64(&c, s->default_errno_ret.set ? s->default_errno_ret.v : UINT64_MAX);
+	cache_feed_u64(&c, s->n_architectures);
 	for (size_t i = 0; i < s->n_architectures; i++)
 		cache_feed_u64(&c, (uint64_t)s->architectures[i]);
 	cache_feed_u64(&c, s->n_syscalls);
 	for (size_t i = 0; i < s->n_syscalls; i++)
 		cache_feed_rule(&c, &s->syscalls[i]);
-	(void)SHA256End(&c, name);
+	SHA256Final(key->digest, &c);
+	for (size_t i = 0; i < sizeof(key->digest); i++)
+		(void)snprintf(key->name + 2 * i, 3, "%02x", key->digest[i]);
+}
+
+bool seccomp_is_strict(const struct plan *p)
+{
+	for (size_t i = 0; i < p->n_annotation; i++)
+		if (strcmp(p->annotation[i].key, "run.oci.seccomp_fail_unknown_syscall") == 0)
+			return strcmp(p->annotation[i].value, "0") != 0;
+	return false;
+}
+
+void seccomp_warn_unknown(size_t n)
+{
+	const struct scmp_version *v = seccomp_version();
+
+	if (n > 0)
+		log_warn("linux.seccomp.syscalls: %zu names of system calls are unknown to libseccomp %u.%u.%u and left out",
+			 n, v->major, v->minor, v->micro);
+}
+
+/* Anything but a whole file of our own is no file. */
+static bool cache_is_ours(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && st->st_uid == geteuid() && (st->st_mode & 022) == 0;
 }
 
 int seccomp_from_cache(const struct plan *p, int cache, struct seccomp_slot *slot)
 {
-	char name[SHA256_DIGEST_STRING_LENGTH];
+	struct cache_key key;
 	struct cache_header h;
 	struct stat st;
 
 	if (cache < 0)
 		return 0;
-	cache_name(p->seccomp.profile, name);
-	autoclose int fd = openat(cache, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & 022) != 0)
+	cache_key(p->seccomp.profile, &key);
+	autoclose int fd = openat(cache, key.name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &st) < 0 || !cache_is_ours(&st))
 		return 0;
-	if (read(fd, &h, sizeof(h)) != (ssize_t)sizeof(h) || h.magic != CACHE_MAGIC || h.format != CACHE_FORMAT ||
-	    h.n == 0 || h.n > BPF_MAXINSNS)
+	struct iovec v[2] = {{&h, sizeof(h)}, {slot->insn, sizeof(slot->insn)}};
+	if (readv(fd, v, 2) != st.st_size || st.st_size < (off_t)sizeof(h))
 		return 0;
-	size_t bytes = h.n * sizeof(slot->insn[0]);
-	if (read(fd, slot->insn, bytes) != (ssize_t)bytes || cache_sum(slot->insn, bytes) != h.sum)
+	if (h.magic != CACHE_MAGIC || h.format != CACHE_FORMAT || h.n == 0 || h.n > BPF_MAXINSNS ||
+	    (size_t)st.st_size != sizeof(h) + h.n * sizeof(slot->insn[0]) ||
+	    memcmp(h.key, key.digest, sizeof(h.key)) != 0 || cache_sum(slot->insn, h.n) != h.sum)
 		return 0;
+	/* compiling names the one that is an error then */
+	if (h.n_unknown > 0 && seccomp_is_strict(p))
+		return 0;
+	seccomp_warn_unknown(h.n_unknown);
 	slot->n = h.n;
 	return 1;
+}
+
+/* A temporary file whose writer was killed. */
+static bool cache_is_stale(const struct dirent *d, const struct stat *st)
+{
+	return d->d_name[0] == '.' && S_ISREG(st->st_mode) && time(NULL) - st->st_mtim.tv_sec > CACHE_STALE_SECONDS;
+}
+
+static bool cache_is_older(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
 /* Removes the oldest program when there are too many. */
@@ -115,10 +176,14 @@ static void cache_trim(int cache)
 	}
 	for (struct dirent *d = readdir(dir); d != NULL; d = readdir(dir)) {
 		struct stat st;
-		if (d->d_name[0] == '.' || fstatat(cache, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (fstatat(cache, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (cache_is_stale(d, &st))
+			(void)unlinkat(cache, d->d_name, 0);
+		if (d->d_name[0] == '.')
 			continue;
 		n++;
-		if (oldest[0] == '\0' || st.st_mtim.tv_sec < age.tv_sec) {
+		if (oldest[0] == '\0' || cache_is_older(&st.st_mtim, &age)) {
 			age = st.st_mtim;
 			(void)snprintf(oldest, sizeof(oldest), "%s", d->d_name);
 		}
@@ -128,19 +193,26 @@ static void cache_trim(int cache)
 		(void)unlinkat(cache, oldest, 0);
 }
 
-void seccomp_cache_store(const struct plan *p, int cache, const struct seccomp_slot *slot)
+void seccomp_cache_store(const struct plan *p, int cache, const struct seccomp_slot *slot, size_t n_unknown)
 {
-	char name[SHA256_DIGEST_STRING_LENGTH];
 	struct arena a __attribute__((cleanup(arena_done))) = {0};
 	size_t bytes = slot->n * sizeof(slot->insn[0]);
-	struct cache_header h = {CACHE_MAGIC, CACHE_FORMAT, slot->n, cache_sum(slot->insn, bytes)};
+	struct cache_header h = {
+		.magic = CACHE_MAGIC,
+		.format = CACHE_FORMAT,
+		.n = slot->n,
+		.n_unknown = (uint32_t)n_unknown,
+		.sum = cache_sum(slot->insn, slot->n),
+	};
+	struct cache_key key;
 
 	if (cache < 0)
 		return;
+	cache_key(p->seccomp.profile, &key);
+	memcpy(h.key, key.digest, sizeof(h.key));
 	char *file = arena_alloc(&a, sizeof(h) + bytes);
 	memcpy(file, &h, sizeof(h));
 	memcpy(file + sizeof(h), slot->insn, bytes);
-	cache_name(p->seccomp.profile, name);
-	if (io_replace(cache, name, file, sizeof(h) + bytes, 0600, IO_NO_SYNC) == 0)
+	if (io_replace(cache, key.name, file, sizeof(h) + bytes, 0600, IO_NO_SYNC) == 0)
 		cache_trim(cache);
 }

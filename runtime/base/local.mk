@@ -7,4 +7,5 @@ libgreffon_a_SOURCES += \
 	runtime/base/log.c runtime/base/log.h \
 	runtime/base/num.c runtime/base/num.h \
 	runtime/base/json.c runtime/base/json.h \
-	runtime/base/signame.c runtime/base/signame.h
+	runtime/base/signame.c runtime/base/signame.h \
+	runtime/base/stamp.c runtime/base/stamp.h

@@ -4,9 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/io.h"
+#include "base/stamp.h"
 
 static struct log_sink log_sink = {FD_NONE, LOG_TEXT, LOG_LEVEL_WARNING};
 
@@ -38,16 +38,10 @@ static size_t log_escape(char *line, size_t n, size_t size, const char *s)
 /* One write(2) a line: several processes append to the same file. */
 static void log_line(int fd, enum log_format format, enum log_level level, const char *msg)
 {
-	char line[2304], stamp[40] = "";
-	struct timespec now;
-	struct tm tm;
+	char line[2304], stamp[STAMP_SIZE];
 	size_t n;
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	if (gmtime_r(&now.tv_sec, &tm) != NULL) {
-		size_t used = strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
-		(void)snprintf(stamp + used, sizeof(stamp) - used, ".%09ldZ", now.tv_nsec);
-	}
+	(void)stamp_now(stamp);
 	if (format == LOG_JSON) {
 		n = (size_t)snprintf(line, sizeof(line), "{\"msg\":\"");
 		n = log_escape(line, n, sizeof(line) - 128, msg);

@@ -10,20 +10,6 @@
 #include "cgroup/device.h"
 #include "cgroup/v2.h"
 
-/* Where the container's directory is in a hierarchy. A relative path lies beside the runtime's own cgroup on v2, which
- * has processes and so may have no children with controllers, and below it on v1. */
-static const char *create_path(const struct plan_cgroup *pc, const struct host_hierarchy *h, struct arena *a)
-{
-	if (!pc->relative || strcmp(h->own, "/") == 0)
-		return arena_printf(a, "%s/%s", h->mount, pc->path);
-	const char *base = h->own;
-	if (h->v2) {
-		const char *slash = strrchr(base, '/');
-		base = arena_strndup(a, base, (size_t)(slash - base));
-	}
-	return arena_printf(a, "%s%s/%s", h->mount, base, pc->path);
-}
-
 /* A directory that was there may be reused, but not shared: another container's limits would be overwritten. */
 static int create_check_empty(const struct cgroup_dir *d, struct err *e)
 {
@@ -54,7 +40,7 @@ int cgroup_plan_dirs(const struct plan_cgroup *pc, const struct host *h, struct 
 	for (size_t i = 0; i < hc->n; i++)
 		out->v[out->n++] = (struct cgroup_dir){
 			.controllers = hc->v[i].controllers,
-			.path = create_path(pc, &hc->v[i], a),
+			.path = plan_cgroup_dir(pc, &hc->v[i], a),
 			.mount = hc->v[i].mount,
 			.v2 = hc->v[i].v2,
 			.fd = FD_NONE,

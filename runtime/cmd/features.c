@@ -10,15 +10,12 @@
 #include "cmd/cmd.h"
 #include "cmd/document.h"
 #include "cmd/version.h"
+#include "plan/mountopt.h"
 #include "sys/sys.h"
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* 5.19 */
 #endif
-
-/* The option names the mount planner knows, in any order, NULL behind the last (plan/mountopt.c).
- */
-__attribute__((weak)) const char *mountopt_name(size_t i);
 
 static void features_strings(struct json *j, const char *key, const char *const *v, size_t n)
 {
@@ -37,9 +34,11 @@ static void features_enabled(struct json *j, const char *key, bool enabled)
 
 static void features_mount_options(struct json *j)
 {
+	const char *name;
+
 	json_open(j, "mountOptions", '[');
-	for (size_t i = 0; mountopt_name != NULL && mountopt_name(i) != NULL; i++)
-		json_string(j, NULL, mountopt_name(i));
+	for (size_t i = 0; (name = mountopt_name(&i)) != NULL;)
+		json_string(j, NULL, name);
 	json_close(j, ']');
 }
 

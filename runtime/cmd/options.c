@@ -13,6 +13,7 @@ struct options_cursor {
 	struct options_result *result;
 };
 
+static const struct cmd_option options_none[] = {{0}};
 static const struct cmd_option options_help_row = {"help", 'h',	 CMD_FLAG,
 						   0,	   NULL, "show this help"};
 
@@ -203,9 +204,9 @@ int options_help_command(const struct cmd *c, struct arena *a)
 {
 	struct options_text t = {a, ""};
 
-	TEXT_ADD(&t, "Usage: greffon [GLOBAL OPTIONS] %s [OPTIONS] %s\n\n%s\n\nOptions:\n", c->name,
-		 c->args, c->summary);
-	options_rows(&t, c->options);
+	TEXT_ADD(&t, "Usage: greffon [GLOBAL OPTIONS] %s [OPTIONS]%s%s\n\n%s\n\nOptions:\n",
+		 c->name, c->args[0] != '\0' ? " " : "", c->args, c->summary);
+	options_rows(&t, c->options != NULL ? c->options : options_none);
 	return options_print(&t);
 }
 

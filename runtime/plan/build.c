@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "host/host.h"
@@ -69,6 +71,21 @@ static int build_annotations(struct plan *p, const struct oci_config *c, struct 
 	return 0;
 }
 
+/* What this version can't do is said, never left out in silence. */
+static int build_unsupported(const struct plan_input *in, struct err *e)
+{
+	const struct oci_linux *l = in->config->linux;
+
+	if (l != NULL && l->intel_rdt != NULL)
+		return err_set(e, ENOTSUP, "linux.intelRdt: %s",
+			       faccessat(in->host->root, "sys/fs/resctrl/schemata", F_OK, 0) < 0 ?
+				       "resctrl is not mounted on this host" :
+				       "is not supported by this version");
+	if (l != NULL && l->n_net_devices > 0)
+		return err_set(e, ENOTSUP, "linux.netDevices: are not supported by this version");
+	return 0;
+}
+
 int plan_build(struct plan *p, struct arena *a, const struct plan_input *in, struct err *e)
 {
 	static int (*const builders[])(struct plan *, const struct plan_input *, struct err *) = {
@@ -78,6 +95,8 @@ int plan_build(struct plan *p, struct arena *a, const struct plan_input *in, str
 
 	*p = (struct plan){.arena = a, .id = in->options->id, .bundle = in->options->bundle};
 	int r = build_version(p, in->config, e);
+	if (r == 0)
+		r = build_unsupported(in, e);
 	if (r == 0)
 		r = build_root(p, in, e);
 	if (r == 0)

@@ -119,3 +119,15 @@ int plan_cgroup_build(struct plan *p, const struct plan_input *in, struct err *e
 		return err_set(e, ENOTSUP, "%s: this host has no cgroup hierarchy mounted", p->cgroup.settings.v[0].origin);
 	return r;
 }
+
+const char *plan_cgroup_dir(const struct plan_cgroup *pc, const struct host_hierarchy *h, struct arena *a)
+{
+	if (!pc->relative || strcmp(h->own, "/") == 0)
+		return arena_printf(a, "%s/%s", h->mount, pc->path);
+	const char *base = h->own;
+	if (h->v2) {
+		const char *slash = strrchr(base, '/');
+		base = arena_strndup(a, base, (size_t)(slash - base));
+	}
+	return arena_printf(a, "%s%s/%s", h->mount, base, pc->path);
+}

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "libocispec/oci.h"
 #include "plan/plan.h"
 
@@ -19,6 +20,8 @@ static int hook_one(struct plan *p, const struct oci_hook *o, struct plan_hook *
 {
 	if (o->path[0] != '/')
 		return err_set(e, EINVAL, ".path: must be an absolute path, got '%.200s'", o->path);
+	if (strlen(o->path) >= PATH_MAX)
+		return err_set(e, ENAMETOOLONG, ".path: is longer than %d bytes", PATH_MAX - 1);
 	if (o->timeout.set && (o->timeout.v <= 0 || o->timeout.v > INT_MAX / 1000))
 		return err_set(e, ERANGE, ".timeout: must be 1 to %d seconds, got %lld", INT_MAX / 1000,
 			       (long long)o->timeout.v);
@@ -32,12 +35,29 @@ static int hook_one(struct plan *p, const struct oci_hook *o, struct plan_hook *
 	return 0;
 }
 
+/* crun appends the output of hooks to files these name. The runtime is root, an annotation often comes with an
+ * image: it must not say what root opens. Output goes to the error and the debug log. */
+static void hook_warn_annotations(const struct plan *p)
+{
+	static const char *const refused[] = {"run.oci.hooks.stdout", "run.oci.hooks.stderr"};
+
+	for (size_t i = 0; i < p->n_annotation; i++)
+		for (size_t k = 0; k < ARRAY_LEN(refused); k++)
+			if (strcmp(p->annotation[i].key, refused[k]) == 0) {
+				log_warn("annotations: '%s' is not followed, an annotation must not name a file to open; "
+					 "the output of hooks is in the error and in the debug log",
+					 refused[k]);
+				return;
+			}
+}
+
 int plan_hook_build(struct plan *p, const struct plan_input *in, struct err *e)
 {
 	const struct oci_hooks *o = in->config->hooks;
 
 	if (o == NULL)
 		return 0;
+	hook_warn_annotations(p);
 	const struct {
 		const char *name;
 		const struct oci_hook *v;

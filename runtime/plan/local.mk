@@ -5,9 +5,11 @@ libgreffon_a_SOURCES += \
 	runtime/plan/convert.c runtime/plan/convert.h \
 	runtime/plan/creds.c \
 	runtime/plan/dump.c runtime/plan/dump.h \
+	runtime/plan/env.c runtime/plan/env.h \
 	runtime/plan/exec.c runtime/plan/exec.h \
 	runtime/plan/hook.c \
 	runtime/plan/limits.c runtime/plan/limits.h \
+	runtime/plan/lsm.c runtime/plan/lsm.h \
 	runtime/plan/ns.c runtime/plan/idmap.h \
 	runtime/plan/process.c \
 	runtime/plan/sched.c runtime/plan/sched.h \

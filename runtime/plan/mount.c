@@ -80,9 +80,8 @@ static int mount_check_target(const struct mount_entry *m, struct err *e)
 	const char *given = m->cfg->destination;
 	bool proc = m->cfg->type != NULL && strcmp(m->cfg->type, "proc") == 0;
 
-	if (given == NULL || given[0] != '/')
-		return err_set(e, EINVAL, ".destination: must be an absolute path, got '%s'",
-			       given == NULL ? "" : given);
+	if (given == NULL || given[0] == '\0')
+		return err_set(e, EINVAL, ".destination: must not be empty");
 	if (strlen(given) >= 4096)
 		return err_set(e, ENAMETOOLONG, ".destination: is longer than 4095 bytes");
 	if (strcmp(m->target, "/") == 0)
@@ -347,13 +346,16 @@ static void mount_cgroup_views(struct plan *p, const struct host_cgroups *c)
 	p->mounts.cgroup = arena_array(p->arena, c->n, sizeof(*p->mounts.cgroup));
 	for (size_t i = 0; i < c->n; i++) {
 		const struct host_hierarchy *h = &c->v[i];
-		const char *path = own ? (h->own == NULL ? "" : h->own) : p->cgroup.path;
 		struct plan_cgroup_view *view = &p->mounts.cgroup[p->mounts.n_cgroup++];
 
-		path += strspn(path, "/");
-		view->whole = path[0] == '\0';
-		view->source =
-			view->whole ? h->mount : arena_printf(p->arena, "%s/%s", h->mount, path);
+		if (!own)
+			view->source = plan_cgroup_dir(&p->cgroup, h, p->arena);
+		else
+			view->source = arena_printf(p->arena, "%s%s", h->mount, h->own == NULL ? "/" : h->own);
+		size_t n = strlen(view->source);
+		while (n > 1 && view->source[n - 1] == '/')
+			n--;
+		view->whole = n == strlen(h->mount);
 		view->name = c->mode == CGROUP_V2 ? NULL : mount_base(h->mount);
 		view->controllers = h->controllers;
 	}

@@ -355,6 +355,12 @@ int plan_sysctl_build(struct plan *p, const struct plan_input *in, struct err *e
 /* The outside (parent's) id of an inside one; the id itself without entries, (uint32_t)-1 when not mapped. */
 uint32_t idmap_outside(const struct plan_idmap *map, uint32_t inside);
 
+/* The container's own directory in a hierarchy, absolute; not for one that stays. A relative path lies beside the
+ * runtime's own cgroup on v2, which has processes and so may have no children with controllers, and below it on
+ * v1. */
+struct host_hierarchy;
+const char *plan_cgroup_dir(const struct plan_cgroup *pc, const struct host_hierarchy *h, struct arena *a);
+
 /* Runs the builders in that order. */
 int plan_build(struct plan *p, struct arena *a, const struct plan_input *in, struct err *e);
 

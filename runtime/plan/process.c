@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "libocispec/oci.h"
+#include "plan/env.h"
 #include "plan/plan.h"
 #include "plan/sched.h"
 
@@ -25,7 +26,7 @@ static int process_rlimit(struct plan_process *pp, const struct oci_rlimit *r, s
 		if (strcmp(pp->rlimit[i].name, r->type) == 0)
 			return err_set(e, EINVAL, ".type: '%s' is given twice", r->type);
 	if (r->soft.v > r->hard.v)
-		return err_set(e, EINVAL, ": %s: soft limit %llu is above the hard limit %llu", r->type,
+		return err_set(e, EINVAL, ".type: %s: soft limit %llu is above the hard limit %llu", r->type,
 			       (unsigned long long)r->soft.v, (unsigned long long)r->hard.v);
 	for (size_t i = 0; i < ARRAY_LEN(process_rlimit_names); i++) {
 		if (strcmp(process_rlimit_names[i].name, r->type) != 0)
@@ -48,40 +49,23 @@ static int process_rlimits_build(struct plan *p, const struct oci_process *o, st
 	return 0;
 }
 
-/* A later entry of the same name takes the place of an earlier one, as the peers do. */
-static void process_env_set(struct plan_process *pp, const char *entry)
+/* execve(2): a string of at most 32 pages (MAX_ARG_STRLEN), all of them in at most 6 MiB, three quarters of the
+ * kernel's default stack. Its E2BIG would come only at start and say nothing. */
+#define PROCESS_STRING_MAX ((size_t)131071)
+#define PROCESS_STRINGS_MAX ((size_t)6 << 20)
+
+static int process_fits(const char *what, const char *const *v, size_t n, size_t *total, struct err *e)
 {
-	size_t name = (size_t)(strchr(entry, '=') - entry) + 1;
-
-	for (size_t i = 0; i < pp->n_env; i++)
-		if (strncmp(pp->env[i], entry, name) == 0) {
-			pp->env[i] = entry;
-			return;
-		}
-	pp->env[pp->n_env++] = entry;
-}
-
-static int process_env(struct plan *p, const struct oci_process *o, const struct plan_options *po, struct err *e)
-{
-	struct plan_process *pp = &p->process;
-
-	/* LISTEN_FDS, LISTEN_PID, HOME and the end */
-	pp->env = arena_array(p->arena, o->n_env + 4, sizeof(*pp->env));
-	for (size_t i = 0; i < o->n_env; i++) {
-		const char *equals = strchr(o->env[i], '=');
-		if (equals == NULL || equals == o->env[i])
-			return err_set(e, EINVAL, "process.env[%zu]: must be of the form NAME=VALUE, got '%.80s'", i,
-				       o->env[i]);
-		process_env_set(pp, o->env[i]);
+	for (size_t i = 0; i < n; i++) {
+		size_t bytes = strlen(v[i]);
+		if (bytes > PROCESS_STRING_MAX)
+			return err_set(e, E2BIG, "process.%s[%zu]: argument list too long: %zu bytes, at most %zu", what,
+				       i, bytes, PROCESS_STRING_MAX);
+		*total += bytes + 1 + sizeof(char *);
+		if (*total > PROCESS_STRINGS_MAX)
+			return err_set(e, E2BIG,
+				       "process.%s: argument list too long: args and env take more than 6 MiB", what);
 	}
-	if (po->listen_fds > 0) {
-		process_env_set(pp, arena_printf(p->arena, "LISTEN_FDS=%u", po->listen_fds));
-		process_env_set(pp, "LISTEN_PID=1");
-	}
-	pp->home_missing = true;
-	for (size_t i = 0; i < pp->n_env; i++)
-		if (strncmp(pp->env[i], "HOME=", 5) == 0 && pp->env[i][5] != '\0')
-			pp->home_missing = false;
 	return 0;
 }
 
@@ -132,7 +116,12 @@ int plan_process_build(struct plan *p, const struct plan_input *in, struct err *
 	if (r == 0)
 		r = process_cwd(p, o, e);
 	if (r == 0)
-		r = process_env(p, o, in->options, e);
+		r = env_build(p, o, in->options->listen_fds, e);
+	size_t total = 0;
+	if (r == 0)
+		r = process_fits("args", o->args, o->n_args, &total, e);
+	if (r == 0)
+		r = process_fits("env", p->process.env, p->process.n_env, &total, e);
 	if (r == 0)
 		r = process_terminal(p, o, e);
 	if (r == 0)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <linux/seccomp.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "libocispec/oci.h"
 #include "plan/plan.h"
@@ -32,16 +34,61 @@ static int seccomp_flag(const char *name, size_t i, unsigned int *flags, struct 
 	return err_set(e, EINVAL, "linux.seccomp.flags[%zu]: unknown flag '%s'", i, name);
 }
 
+/* config-linux.md: an errno for an action that gives none is an error. */
+static bool seccomp_takes_errno(enum oci_seccomp_action action)
+{
+	return action == OCI_SECCOMP_ERRNO || action == OCI_SECCOMP_TRACE;
+}
+
 static int seccomp_rule(const struct oci_syscall *s, struct err *e)
 {
 	if (s->n_names == 0)
 		return err_set(e, EINVAL, ".names: must not be empty");
+	for (size_t i = 0; i < s->n_names; i++)
+		if (s->names[i][0] == '\0')
+			return err_set(e, EINVAL, ".names[%zu]: must not be empty", i);
+	if (s->errno_ret.set && !seccomp_takes_errno(s->action))
+		return err_set(e, EINVAL, ".errnoRet: is for SCMP_ACT_ERRNO and SCMP_ACT_TRACE only");
 	if (s->errno_ret.v > SECCOMP_MAX_ERRNO)
 		return err_set(e, ERANGE, ".errnoRet: must be 0 to %d", SECCOMP_MAX_ERRNO);
 	for (size_t i = 0; i < s->n_args; i++)
 		if (s->args[i].index.v > 5)
 			return err_set(e, ERANGE, ".args[%zu].index: must be 0 to 5, got %llu", i,
 				       (unsigned long long)s->args[i].index.v);
+	return 0;
+}
+
+static int seccomp_listener(const struct oci_seccomp *s, struct plan_seccomp *out, struct err *e)
+{
+	const char *path = s->listener_path;
+
+	/* config-linux.md: ignored when no rule notifies */
+	if (!out->notify)
+		return 0;
+	if (path == NULL && out->notify)
+		return err_set(e, EINVAL, "linux.seccomp.listenerPath: is required for the action SCMP_ACT_NOTIFY");
+	if (path != NULL && path[0] != '/')
+		return err_set(e, EINVAL, "linux.seccomp.listenerPath: must be an absolute path, got '%.200s'", path);
+	if (path != NULL && strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return err_set(e, ENAMETOOLONG, "linux.seccomp.listenerPath: is longer than %zu bytes",
+			       sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+	if (s->listener_metadata != NULL && path == NULL)
+		return err_set(e, EINVAL, "linux.seccomp.listenerMetadata: needs listenerPath");
+	out->listener_path = path;
+	out->listener_metadata = s->listener_metadata;
+	return 0;
+}
+
+static int seccomp_default(const struct oci_seccomp *s, struct err *e)
+{
+	if (s->default_action == OCI_SECCOMP_NOTIFY)
+		return err_set(e, EINVAL,
+			       "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY would also stop the runtime itself");
+	if (s->default_errno_ret.set && !seccomp_takes_errno(s->default_action))
+		return err_set(e, EINVAL,
+			       "linux.seccomp.defaultErrnoRet: is for SCMP_ACT_ERRNO and SCMP_ACT_TRACE only");
+	if (s->default_errno_ret.v > SECCOMP_MAX_ERRNO)
+		return err_set(e, ERANGE, "linux.seccomp.defaultErrnoRet: must be 0 to %d", SECCOMP_MAX_ERRNO);
 	return 0;
 }
 
@@ -52,10 +99,8 @@ int plan_seccomp_build(struct plan *p, const struct plan_input *in, struct err *
 
 	if (s == NULL)
 		return 0;
-	if (s->default_action == OCI_SECCOMP_NOTIFY)
-		return err_set(e, EINVAL, "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY would also stop the runtime itself");
-	if (s->default_errno_ret.v > SECCOMP_MAX_ERRNO)
-		return err_set(e, ERANGE, "linux.seccomp.defaultErrnoRet: must be 0 to %d", SECCOMP_MAX_ERRNO);
+	if (seccomp_default(s, e) < 0)
+		return -e->code;
 	for (size_t i = 0; i < s->n_flags; i++)
 		if (seccomp_flag(s->flags[i], i, &out->flags, e) < 0)
 			return -e->code;
@@ -68,17 +113,9 @@ int plan_seccomp_build(struct plan *p, const struct plan_input *in, struct err *
 			return err_set(e, why.code, "linux.seccomp.syscalls[%zu]%s", i, why.text);
 		out->notify = out->notify || s->syscalls[i].action == OCI_SECCOMP_NOTIFY;
 	}
-	if (s->listener_path != NULL && !out->notify)
-		return err_set(e, EINVAL, "linux.seccomp.listenerPath: no rule has the action SCMP_ACT_NOTIFY");
-	if (s->listener_path == NULL && out->notify)
-		return err_set(e, EINVAL, "linux.seccomp.listenerPath: is required for the action SCMP_ACT_NOTIFY");
-	if (s->listener_path != NULL && s->listener_path[0] != '/')
-		return err_set(e, EINVAL, "linux.seccomp.listenerPath: must be an absolute path, got '%.200s'",
-			       s->listener_path);
-	if (s->listener_metadata != NULL && s->listener_path == NULL)
-		return err_set(e, EINVAL, "linux.seccomp.listenerMetadata: needs listenerPath");
-	out->listener_path = s->listener_path;
-	out->listener_metadata = s->listener_metadata;
+	/* the kernel takes it only with a listener; a profile may carry it for the day it has one */
+	if (!out->notify)
+		out->flags &= ~(unsigned int)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 	out->profile = s;
-	return 0;
+	return seccomp_listener(s, out, e);
 }

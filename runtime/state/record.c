@@ -2,9 +2,9 @@
 #include "state/record.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "cgroup/cgroup.h"
+#include "base/stamp.h"
 #include "libocispec/json.h"
 #include "state/status.h"
 
@@ -149,14 +149,9 @@ int record_write(const struct record *r, struct arena *a, const char **out, size
 
 static const char *record_now(struct arena *a)
 {
-	struct timespec now = {0};
-	struct tm tm = {0};
-	char text[32];
+	char text[STAMP_SIZE];
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	(void)gmtime_r(&now.tv_sec, &tm);
-	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	return arena_printf(a, "%s.%09ldZ", text, now.tv_nsec);
+	return arena_strdup(a, stamp_now(text));
 }
 
 void record_from_plan(struct record *r, const struct plan *p, const struct cgroup *c,

@@ -140,7 +140,7 @@ int store_open(struct store *s, const char *path, enum store_open how, struct ar
 	r = fd >= 0 ? root_check(fd, full, a, e) : 0;
 	if (r < 0)
 		return r;
-	*s = (struct store){.root = fd_take(&fd), .root_path = full};
+	*s = (struct store){.root = fd >= 0 ? fd_take(&fd) : FD_NONE, .root_path = full};
 	return 0;
 }
 

@@ -183,16 +183,8 @@ int store_read(const struct store_entry *en, struct arena *a, struct record **ou
 	return r < 0 ? err_at(e, "container '%s': corrupt state: " STORE_RECORD, en->id) : 0;
 }
 
-/* tmpfs loses all with the machine: syncing it only costs system calls. */
-static enum io_sync store_sync(const struct store_entry *en)
-{
-	struct statfs fs;
-
-	if (fstatfs(en->dir, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC))
-		return IO_NO_SYNC;
-	return IO_SYNC;
-}
-
+/* Replaced in one step, but not synced (0.4 ms on ext4): the record is about processes, which a crash of the machine
+ * ends as well, and one that the crash tore is reported as corrupt and removed by delete --force. */
 int store_write(const struct store_entry *en, const struct record *r, struct err *e)
 {
 	autoarena struct arena a = {0};
@@ -201,13 +193,16 @@ int store_write(const struct store_entry *en, const struct record *r, struct err
 	int ret = record_write(r, &a, &text, &len);
 
 	if (ret == 0)
-		ret = io_replace(en->dir, STORE_RECORD, text, len, 0600, store_sync(en));
+		ret = io_replace(en->dir, STORE_RECORD, text, len, 0600, IO_NO_SYNC);
 	return ret < 0 ? err_sys(e, -ret, "container '%s': " STORE_RECORD, en->id) : 0;
 }
 
 int store_save_config(const struct store_entry *en, const char *text, size_t len, struct err *e)
 {
-	int r = io_replace(en->dir, STORE_CONFIG, text, len, 0600, IO_NO_SYNC);
+	/* written once, before the record that makes others look */
+	autoclose int fd = openat(en->dir, STORE_CONFIG,
+				  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r = fd < 0 ? -errno : io_write_all(fd, text, len);
 
 	return r < 0 ? err_sys(e, -r, "container '%s': saving " STORE_CONFIG, en->id) : 0;
 }
@@ -226,7 +221,8 @@ int store_load_config(const struct store_entry *en, struct arena *a, const char 
 
 int store_fifo_make(const struct store_entry *en, uid_t uid, gid_t gid, struct err *e)
 {
-	if (mkfifoat(en->dir, STORE_FIFO, 0600) < 0)
+	/* init opens it for writing as the program's user, whoever that is; the folder keeps all others out */
+	if (mkfifoat(en->dir, STORE_FIFO, 0622) < 0 || fchmodat(en->dir, STORE_FIFO, 0622, 0) < 0)
 		return err_sys(e, errno, "container '%s': " STORE_FIFO, en->id);
 	if ((uid != geteuid() || gid != getegid()) &&
 	    fchownat(en->dir, STORE_FIFO, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)

@@ -47,7 +47,7 @@ int store_save_config(const struct store_entry *en, const char *text, size_t len
 int store_load_config(const struct store_entry *en, struct arena *a, const char **out, size_t *out_len,
 		      struct err *e);
 
-/* exec.fifo, 0600 and owned by uid/gid (host ids of the container's root). O_PATH fd or -errno. */
+/* exec.fifo, 0622 and owned by uid/gid (host ids of the container's root). O_PATH fd or -errno. */
 int store_fifo_make(const struct store_entry *en, uid_t uid, gid_t gid, struct err *e);
 int store_fifo_exists(const struct store_entry *en);
 int store_fifo_remove(const struct store_entry *en);

@@ -64,7 +64,7 @@ documents() {
 	text "escaped NUL" "hostname" '{"ociVersion":"1.0.2","hostname":"a\\u0000b"}'
 	text "invalid UTF-8" "config.json" '{"ociVersion":"1.0.2","hostname":"\xff"}'
 	text "duplicate key" "root" '{"ociVersion":"1.0.2","root":{"path":"rootfs"},"root":{"path":"/x"}}'
-	text "nesting of 10000" "deep" "$(printf '[%.0s' {1..10000})"
+	text "nesting of 10000" "deep" "{\"x\":$(printf '[%.0s' {1..10000})"
 	text "leading zero" "config.json" '{"ociVersion":"1.0.2","process":{"cwd":"/","user":{"uid":01,"gid":0}}}'
 	new_bundle
 	head -c 17M /dev/zero | tr '\0' ' ' >"$BUNDLE/config.json"
@@ -138,7 +138,6 @@ root_and_mounts() {
 	field "root.path" '.root.path = "nowhere"'
 	field "root.path" '.root.path = "config.json"'
 	field "root.path" '.root.path = "/"'
-	field "mounts[5].destination" '.mounts += [{destination: "x", type: "tmpfs", source: "t"}]'
 	field "mounts[5].destination" '.mounts += [{destination: "", type: "tmpfs", source: "t"}]'
 	field "mounts[5].destination" '.mounts += [{destination: "/", type: "tmpfs", source: "t"}]'
 	field "mounts[5].source" '.mounts += [{destination: "/mnt", type: "bind", source: "/no/such", options: ["bind"]}]'
@@ -172,7 +171,9 @@ linux_fields() {
 	field "linux.seccomp" '.linux.seccomp = {defaultAction: "SCMP_ACT_FOO"}'
 	field "linux.seccomp.syscalls[0]" '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["read"], action: "SCMP_ACT_ERRNO", args: [{index: 6, value: 1, op: "SCMP_CMP_EQ"}]}]}'
 	field "linux.seccomp.syscalls[0].names" '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: [], action: "SCMP_ACT_ERRNO"}]}'
-	field "linux.seccomp.listenerPath" '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", listenerPath: "/tmp/x"}'
+	field "linux.seccomp.listenerPath" '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["getsid"], action: "SCMP_ACT_NOTIFY"}]}'
+	field "linux.intelRdt" '.linux.intelRdt = {closID: "x"}'
+	field "linux.netDevices" '.linux.netDevices = {eth7: {}}'
 	field "linux.maskedPaths[0]" '.linux.maskedPaths = ["rel"]'
 	field "linux.readonlyPaths[0]" '.linux.readonlyPaths = ["rel"]'
 	field "linux.sysctl" '.linux.sysctl = {"kernel.core_pattern": "x"}'

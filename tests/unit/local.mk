@@ -16,6 +16,29 @@ tests_unit_num_test_CFLAGS = $(TEST_CC)
 tests_unit_num_test_LDFLAGS = $(TEST_LINK)
 tests_unit_num_test_LDADD = $(TEST_LIBS)
 
+UNIT_TESTS += tests/unit/options_test
+tests_unit_options_test_SOURCES = tests/unit/options_test.c
+tests_unit_options_test_CFLAGS = $(TEST_CC)
+tests_unit_options_test_LDFLAGS = $(TEST_LINK)
+tests_unit_options_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/record_test
+tests_unit_record_test_SOURCES = tests/unit/record_test.c
+tests_unit_record_test_CFLAGS = $(TEST_CC)
+tests_unit_record_test_LDFLAGS = $(TEST_LINK)
+tests_unit_record_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/signal_test
+tests_unit_signal_test_SOURCES = tests/unit/signal_test.c
+tests_unit_signal_test_CFLAGS = $(TEST_CC)
+tests_unit_signal_test_LDFLAGS = $(TEST_LINK)
+tests_unit_signal_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/store_test
+tests_unit_store_test_SOURCES = tests/unit/store_test.c
+tests_unit_store_test_CFLAGS = $(TEST_CC)
+tests_unit_store_test_LDFLAGS = $(TEST_LINK)
+tests_unit_store_test_LDADD = $(TEST_LIBS)
 OCISPEC_TESTS = tests/unit/ocispec_test tests/unit/ocispec_types_test tests/unit/ocispec_roundtrip_test \
 	tests/unit/ocispec_schema_test
 OCISPEC_CC = $(TEST_CC) -DTOP_SRCDIR=\"$(abs_top_srcdir)\"

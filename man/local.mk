@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+dist_man_MANS += \
+	man/greffon.1 \
+	man/greffon-create.8 \
+	man/greffon-delete.8 \
+	man/greffon-exec.8 \
+	man/greffon-features.8 \
+	man/greffon-kill.8 \
+	man/greffon-list.8 \
+	man/greffon-plan.8 \
+	man/greffon-run.8 \
+	man/greffon-spec.8 \
+	man/greffon-start.8 \
+	man/greffon-state.8
