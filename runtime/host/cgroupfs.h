@@ -27,7 +27,7 @@ struct host_cgroups {
 };
 
 /* Reads /proc/self/mountinfo and /proc/self/cgroup below h->root (through the given tree, so that captured
- * ones work) into h->cgroups. Cheap: two reads, one statfs. */
+ * ones work) into h->cgroups. Cheap: two reads. Mounts that others hide are left out. */
 int cgroupfs_probe(struct host *h, struct err *e);
 
 /* The hierarchy that holds the v1 controller, or NULL. */
