@@ -33,7 +33,8 @@ static void cgroupfs_unescape(char *s)
 	char *to = s;
 
 	for (char *from = s; *from != '\0'; to++) {
-		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] != '\0' && from[3] != '\0') {
+		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] != '\0' &&
+		    from[3] != '\0') {
 			*to = (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0'));
 			from += 4;
 		} else {
@@ -52,8 +53,14 @@ static char *cgroupfs_field(char **rest)
 /* "rw,cpu,cpuacct,xattr" -> "cpu,cpuacct": what names the hierarchy in /proc/PID/cgroup. */
 static char *cgroupfs_controllers(struct arena *a, char *options)
 {
-	static const char *const other[] = {"rw",	   "ro",	    "xattr",	    "noprefix",
-					    "clone_children", "release_agent=", "cpuset_v2_mode", "favordynmods"};
+	static const char *const other[] = {"rw",
+					    "ro",
+					    "xattr",
+					    "noprefix",
+					    "clone_children",
+					    "release_agent=",
+					    "cpuset_v2_mode",
+					    "favordynmods"};
 	char *out = arena_alloc(a, strlen(options) + 1);
 	size_t n = 0;
 
@@ -96,8 +103,8 @@ static void cgroupfs_mount_line(struct arena *a, char *line, struct cgroupfs_rea
 	m->controllers = m->v2 ? "" : cgroupfs_controllers(a, rest);
 }
 
-/* Whether z lies on the way to m. A mount whose parent is the same was made later: made earlier it would be m's
- * parent. */
+/* Whether z lies on the way to m. A mount whose parent is the same was made later: made earlier it
+ * would be m's parent. */
 static bool cgroupfs_is_before(const struct cgroupfs_mount *z, const struct cgroupfs_mount *m)
 {
 	size_t n = strlen(z->path);
@@ -106,8 +113,8 @@ static bool cgroupfs_is_before(const struct cgroupfs_mount *z, const struct cgro
 	       (m->path[n] == '/' || (n == 1 && m->path[1] != '\0'));
 }
 
-/* A private view (a container, unshare) may lie over mounts that are still listed: over m itself, or over the way to
- * it or to one that it is mounted on. */
+/* A private view (a container, unshare) may lie over mounts that are still listed: over m itself,
+ * or over the way to it or to one that it is mounted on. */
 static bool cgroupfs_is_hidden(const struct cgroupfs_read *read, const struct cgroupfs_mount *m)
 {
 	const struct cgroupfs_mount *at = m;
@@ -119,7 +126,8 @@ static bool cgroupfs_is_hidden(const struct cgroupfs_read *read, const struct cg
 			const struct cgroupfs_mount *z = &read->mounts.v[i];
 
 			if (cgroupfs_is_before(z, at) ||
-			    (at == m && strcmp(z->parent, m->id) == 0 && strcmp(z->path, m->path) == 0))
+			    (at == m && strcmp(z->parent, m->id) == 0 &&
+			     strcmp(z->path, m->path) == 0))
 				return true;
 			if (z != at && strcmp(z->id, at->parent) == 0)
 				parent = z;
@@ -145,7 +153,8 @@ static void cgroupfs_choose(struct arena *a, struct cgroupfs_read *read)
 		*ARENA_PUSH(a, list) = (struct host_hierarchy){
 			.controllers = m->controllers,
 			.mount = m->path,
-			/* a bind of a part shows paths that start with it: kept here until the own path is known */
+			/* a bind of a part shows paths that start with it: kept here until the own
+			   path is known */
 			.own = m->root,
 			.v2 = m->v2,
 		};
@@ -167,13 +176,15 @@ static void cgroupfs_own_line(struct arena *a, char *line, struct cgroupfs_read 
 		if (strcmp(h->controllers, controllers) != 0)
 			continue;
 		size_t root = strcmp(h->own, "/") == 0 ? 0 : strlen(h->own);
-		bool inside = strncmp(line, h->own, root) == 0 && (line[root] == '/' || line[root] == '\0');
+		bool inside = strncmp(line, h->own, root) == 0 &&
+			      (line[root] == '/' || line[root] == '\0');
 		h->own = arena_strdup(a, inside && line[root] != '\0' ? line + root : "/");
 	}
 }
 
 static int cgroupfs_lines(struct host *h, const char *file, struct cgroupfs_read *read,
-			  void (*one)(struct arena *, char *, struct cgroupfs_read *), struct err *e)
+			  void (*one)(struct arena *, char *, struct cgroupfs_read *),
+			  struct err *e)
 {
 	char *text;
 	int r = io_read_file(h->root, file, CGROUPFS_FILE_MAX, h->arena, &text, NULL);

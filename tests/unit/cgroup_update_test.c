@@ -26,7 +26,8 @@ static void fixture_new(struct fixture *f)
 	*f = (struct fixture){.path = "/tmp/cgroup_update_test.XXXXXX"};
 	cr_assert_not_null(mkdtemp(f->path));
 	f->fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	f->dir = (struct cgroup_dir){.controllers = "", .path = f->path, .v2 = true, .fd = f->fd, .tasks = FD_NONE};
+	f->dir = (struct cgroup_dir){
+		.controllers = "", .path = f->path, .v2 = true, .fd = f->fd, .tasks = FD_NONE};
 	f->c = (struct cgroup){.v = &f->dir, .n = 1, .arena = &f->a};
 }
 
@@ -64,10 +65,22 @@ static void starts(struct fixture *f, const char *file, const char *want)
 Test(cgroup_update, writes_every_setting)
 {
 	FIXTURE(f);
-	struct plan_setting v[] = {
-		{.controller = "memory", .file = "memory.max", .value = "222", .v2 = true, .origin = "m"},
-		{.controller = "io", .file = "io.bfq.weight|io.weight", .value = "500|4950", .v2 = true, .origin = "w"},
-		{.controller = "x", .file = "none.max", .value = "1", .v2 = true, .optional = true, .origin = "o"}};
+	struct plan_setting v[] = {{.controller = "memory",
+				    .file = "memory.max",
+				    .value = "222",
+				    .v2 = true,
+				    .origin = "m"},
+				   {.controller = "io",
+				    .file = "io.bfq.weight|io.weight",
+				    .value = "500|4950",
+				    .v2 = true,
+				    .origin = "w"},
+				   {.controller = "x",
+				    .file = "none.max",
+				    .value = "1",
+				    .v2 = true,
+				    .optional = true,
+				    .origin = "o"}};
 	struct plan_cgroup pc = {.settings = {v, 3, 3}};
 	struct err e = {0};
 
@@ -81,19 +94,39 @@ Test(cgroup_update, writes_every_setting)
 Test(cgroup_update, puts_back_what_was_written_when_a_later_one_fails)
 {
 	FIXTURE(f);
-	struct plan_setting v[] = {
-		{.controller = "memory", .file = "memory.max", .value = "222", .v2 = true, .origin = "m"},
-		{.controller = "io", .file = "io.weight", .value = "500", .v2 = true, .origin = "w"},
-		{.controller = "io", .file = "io.max", .value = "8:0 rbps=1", .v2 = true, .origin = "i"},
-		{.controller = "rdma", .file = "rdma.max", .value = "mlx5_1 hca_handle=2", .v2 = true, .origin = "r"},
-		{.controller = "pids", .file = "pids.max", .value = "5", .v2 = true, .origin = "linux.resources.pids.limit"}};
+	struct plan_setting v[] = {{.controller = "memory",
+				    .file = "memory.max",
+				    .value = "222",
+				    .v2 = true,
+				    .origin = "m"},
+				   {.controller = "io",
+				    .file = "io.weight",
+				    .value = "500",
+				    .v2 = true,
+				    .origin = "w"},
+				   {.controller = "io",
+				    .file = "io.max",
+				    .value = "8:0 rbps=1",
+				    .v2 = true,
+				    .origin = "i"},
+				   {.controller = "rdma",
+				    .file = "rdma.max",
+				    .value = "mlx5_1 hca_handle=2",
+				    .v2 = true,
+				    .origin = "r"},
+				   {.controller = "pids",
+				    .file = "pids.max",
+				    .value = "5",
+				    .v2 = true,
+				    .origin = "linux.resources.pids.limit"}};
 	struct plan_cgroup pc = {.settings = {v, 5, 5}};
 	struct err e = {0};
 
 	put(&f, "memory.max", "111\n");
 	put(&f, "io.weight", "default 100\n");
 	put(&f, "io.max", "8:16 rbps=7 wbps=max riops=max wiops=max\n");
-	put(&f, "rdma.max", "mlx5_0 hca_handle=1 hca_object=max\nmlx5_1 hca_handle=9 hca_object=max\n");
+	put(&f, "rdma.max",
+	    "mlx5_0 hca_handle=1 hca_object=max\nmlx5_1 hca_handle=9 hca_object=max\n");
 	cr_assert_eq(cgroup_update(&f.c, &pc, &e), -ENOENT);
 	cr_assert_str_eq(e.text, "linux.resources.pids.limit: this kernel has no pids.max");
 	starts(&f, "memory.max", "111");
@@ -105,12 +138,16 @@ Test(cgroup_update, puts_back_what_was_written_when_a_later_one_fails)
 Test(cgroup_update, names_the_controller_that_is_missing)
 {
 	FIXTURE(f);
-	struct plan_setting v[] = {{.controller = "memory", .file = "x", .value = "1", .origin = "linux.resources.memory.limit"}};
+	struct plan_setting v[] = {{.controller = "memory",
+				    .file = "x",
+				    .value = "1",
+				    .origin = "linux.resources.memory.limit"}};
 	struct plan_cgroup pc = {.settings = {v, 1, 1}};
 	struct err e = {0};
 
 	cr_assert_eq(cgroup_update(&f.c, &pc, &e), -ENOTSUP);
-	cr_assert_eq(strncmp(e.text, "linux.resources.memory.limit: the controller 'memory'", 52), 0, "%s", e.text);
+	cr_assert_eq(strncmp(e.text, "linux.resources.memory.limit: the controller 'memory'", 52),
+		     0, "%s", e.text);
 }
 
 Test(cgroup_update, completes_pairs_from_what_the_kernel_has)
@@ -151,8 +188,12 @@ Test(stats, reads_v2_files)
 	struct err e = {0};
 	struct stats s;
 
-	put(&f, "cpu.stat", "usage_usec 30\nuser_usec 10\nsystem_usec 20\nnr_periods 4\nnr_throttled 3\nthrottled_usec 2\n");
-	put(&f, "cpu.pressure", "some avg10=1.50 avg60=0.00 avg300=0.25 total=77\nfull avg10=x avg60=0.00 avg300=0.00 total=0\n");
+	put(&f, "cpu.stat",
+	    "usage_usec 30\nuser_usec 10\nsystem_usec 20\nnr_periods 4\nnr_throttled "
+	    "3\nthrottled_usec 2\n");
+	put(&f, "cpu.pressure",
+	    "some avg10=1.50 avg60=0.00 avg300=0.25 total=77\nfull avg10=x avg60=0.00 avg300=0.00 "
+	    "total=0\n");
 	put(&f, "memory.current", "100\n");
 	put(&f, "memory.max", "max\n");
 	put(&f, "memory.stat", "anon 5\nfile 6\n\nodd\n");
@@ -197,7 +238,9 @@ Test(stats, reads_v2_files)
 	stats_write(&j, NULL, &s);
 	const char *text = json_end(&j, NULL);
 	cr_assert_not_null(strstr(text, "\"psi\":{\"some\":{\"avg10\":1.50,"), "%s", text);
-	cr_assert_not_null(strstr(text, "\"rdma_limit\":[{\"device\":\"mlx5_0\",\"hca_handles\":4294967295,"), "%s", text);
+	cr_assert_not_null(
+		strstr(text, "\"rdma_limit\":[{\"device\":\"mlx5_0\",\"hca_handles\":4294967295,"),
+		"%s", text);
 }
 
 Test(stats, reads_v1_files)

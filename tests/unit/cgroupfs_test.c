@@ -21,14 +21,16 @@ static const struct host_cgroups *probe_dir(int root, struct arena *a)
 
 static const struct host_cgroups *probe(const char *name, struct arena *a)
 {
-	autoclose int root = open(arena_printf(a, "%s/tests/hosts/%s", TOP_SRCDIR, name), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	autoclose int root = open(arena_printf(a, "%s/tests/hosts/%s", TOP_SRCDIR, name),
+				  O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	cr_assert_geq(root, 0, "%s", name);
 	return probe_dir(root, a);
 }
 
 /* A host of this mountinfo and /proc/self/cgroup. */
-static const struct host_cgroups *probe_text(const char *mountinfo, const char *own, struct arena *a)
+static const struct host_cgroups *probe_text(const char *mountinfo, const char *own,
+					     struct arena *a)
 {
 	char dir[] = "/tmp/cgroupfs_test.XXXXXX", path[64];
 
@@ -38,11 +40,14 @@ static const struct host_cgroups *probe_text(const char *mountinfo, const char *
 	cr_assert_eq(mkdirat(root, "proc/self", 0700), 0);
 	(void)snprintf(path, sizeof(path), "%s/proc/self", dir);
 	autoclose int self = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cr_assert_eq(io_replace(self, "mountinfo", mountinfo, strlen(mountinfo), 0600, IO_NO_SYNC), 0);
+	cr_assert_eq(io_replace(self, "mountinfo", mountinfo, strlen(mountinfo), 0600, IO_NO_SYNC),
+		     0);
 	cr_assert_eq(io_replace(self, "cgroup", own, strlen(own), 0600, IO_NO_SYNC), 0);
 	const struct host_cgroups *c = probe_dir(root, a);
 	cr_assert_eq(unlinkat(self, "mountinfo", 0) + unlinkat(self, "cgroup", 0), 0);
-	cr_assert_eq(unlinkat(root, "proc/self", AT_REMOVEDIR) + unlinkat(root, "proc", AT_REMOVEDIR) + rmdir(dir), 0);
+	cr_assert_eq(unlinkat(root, "proc/self", AT_REMOVEDIR) +
+			     unlinkat(root, "proc", AT_REMOVEDIR) + rmdir(dir),
+		     0);
 	return c;
 }
 
@@ -133,17 +138,21 @@ Test(cgroupfs, leaves_out_what_another_mount_hides)
 	cr_assert_eq(c->mode, CGROUP_V1);
 	cr_assert_eq(c->n, 1);
 	/* another sysfs over /sys hides all */
-	cr_assert_eq(probe_text(VIEW "90 23 0:61 / /sys rw - sysfs none rw\n", OWN, &a)->mode, CGROUP_NONE);
-	cr_assert_eq(probe_text(VIEW "90 27 0:61 / /sys/fs rw - tmpfs none rw\n", OWN, &a)->mode, CGROUP_HYBRID,
+	cr_assert_eq(probe_text(VIEW "90 23 0:61 / /sys rw - sysfs none rw\n", OWN, &a)->mode,
+		     CGROUP_NONE);
+	cr_assert_eq(probe_text(VIEW "90 27 0:61 / /sys/fs rw - tmpfs none rw\n", OWN, &a)->mode,
+		     CGROUP_HYBRID,
 		     "a mount of the root that /sys lies over hides nothing of /sys");
-	cr_assert_eq(probe_text(VIEW "90 23 0:61 / /sys/fs rw - tmpfs none rw\n", OWN, &a)->mode, CGROUP_NONE);
+	cr_assert_eq(probe_text(VIEW "90 23 0:61 / /sys/fs rw - tmpfs none rw\n", OWN, &a)->mode,
+		     CGROUP_NONE);
 }
 
 Test(cgroupfs, survives_lines_that_are_none)
 {
 	autoarena struct arena a = {0};
 
-	cr_assert_eq(probe_text("x\n\n1 2 3\n1 2 0:1 / /a rw - \n1 1 0:1 / /b rw - cgroup2\n5 5 0:1 / /c rw cgroup2 x rw\n",
+	cr_assert_eq(probe_text("x\n\n1 2 3\n1 2 0:1 / /a rw - \n1 1 0:1 / /b rw - cgroup2\n5 5 "
+				"0:1 / /c rw cgroup2 x rw\n",
 				"\n::\n0\n0:\n0::\n", &a)
 			     ->mode,
 		     CGROUP_NONE);

@@ -20,8 +20,8 @@ Test(convert, never_gives_less_for_more_shares)
 
 	for (uint64_t shares = 1; shares <= 262144; shares++) {
 		uint64_t weight = convert_cpu_shares(shares);
-		cr_assert(weight >= 1 && weight <= 10000 && weight >= last, "%lu shares: %lu", (unsigned long)shares,
-			  (unsigned long)weight);
+		cr_assert(weight >= 1 && weight <= 10000 && weight >= last, "%lu shares: %lu",
+			  (unsigned long)shares, (unsigned long)weight);
 		last = weight;
 	}
 }
@@ -48,18 +48,25 @@ Test(convert, takes_memory_from_memory_and_swap)
 		int r;
 		struct opt_i64 out;
 	} rows[] = {
-		{{true, 100}, {true, 300}, 0, {true, 200}},  {{true, 100}, {true, 100}, 0, {true, 0}},
-		{{true, 100}, {true, -1}, 0, {true, -1}},    {{false, 0}, {true, -1}, 0, {true, -1}},
-		{{true, -1}, {false, 0}, 0, {true, -1}},     {{true, -1}, {true, 0}, 0, {true, -1}},
-		{{true, 100}, {false, 0}, 0, {false, 0}},    {{true, 100}, {true, 0}, 0, {false, 0}},
-		{{true, 100}, {true, 99}, -EINVAL, {0}},     {{false, 0}, {true, 100}, -EINVAL, {0}},
-		{{true, 0}, {true, 100}, -EINVAL, {0}},      {{true, -1}, {true, 100}, -EINVAL, {0}},
+		{{true, 100}, {true, 300}, 0, {true, 200}},
+		{{true, 100}, {true, 100}, 0, {true, 0}},
+		{{true, 100}, {true, -1}, 0, {true, -1}},
+		{{false, 0}, {true, -1}, 0, {true, -1}},
+		{{true, -1}, {false, 0}, 0, {true, -1}},
+		{{true, -1}, {true, 0}, 0, {true, -1}},
+		{{true, 100}, {false, 0}, 0, {false, 0}},
+		{{true, 100}, {true, 0}, 0, {false, 0}},
+		{{true, 100}, {true, 99}, -EINVAL, {0}},
+		{{false, 0}, {true, 100}, -EINVAL, {0}},
+		{{true, 0}, {true, 100}, -EINVAL, {0}},
+		{{true, -1}, {true, 100}, -EINVAL, {0}},
 		{{true, 100}, {true, -2}, -EINVAL, {0}},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct opt_i64 out = of(7);
-		cr_assert_eq(convert_memory_swap(rows[i].limit, rows[i].swap, &out), rows[i].r, "row %zu", i);
+		cr_assert_eq(convert_memory_swap(rows[i].limit, rows[i].swap, &out), rows[i].r,
+			     "row %zu", i);
 		if (rows[i].r < 0)
 			continue;
 		cr_assert_eq(out.set, rows[i].out.set, "row %zu", i);

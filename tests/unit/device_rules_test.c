@@ -16,14 +16,16 @@
 enum { R = PLAN_ACCESS_READ, W = PLAN_ACCESS_WRITE, M = PLAN_ACCESS_MKNOD, RWM = PLAN_ACCESS_ALL };
 
 /* The meaning, as plainly as it can be said. */
-static bool means(const struct plan_device_rules *rules, char type, int64_t major, int64_t minor, unsigned int access)
+static bool means(const struct plan_device_rules *rules, char type, int64_t major, int64_t minor,
+		  unsigned int access)
 {
 	for (unsigned int bit = 1; bit <= RWM; bit <<= 1) {
 		bool allow = true;
 
 		for (size_t i = 0; i < rules->n; i++) {
 			const struct plan_device_rule *r = &rules->v[i];
-			if ((r->type == 'a' || r->type == type) && (r->major < 0 || r->major == major) &&
+			if ((r->type == 'a' || r->type == type) &&
+			    (r->major < 0 || r->major == major) &&
 			    (r->minor < 0 || r->minor == minor) && (r->access & bit) != 0)
 				allow = r->allow;
 		}
@@ -79,13 +81,16 @@ static bool interpret(const struct bpf_insn *code, size_t n, const struct bpf_cg
 	return false;
 }
 
-static bool state_allows(const struct device_state *s, char type, int64_t major, int64_t minor, unsigned int access)
+static bool state_allows(const struct device_state *s, char type, int64_t major, int64_t minor,
+			 unsigned int access)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		const struct device_exception *x = &s->v[i];
-		if (x->type != type || (x->major >= 0 && x->major != major) || (x->minor >= 0 && x->minor != minor))
+		if (x->type != type || (x->major >= 0 && x->major != major) ||
+		    (x->minor >= 0 && x->minor != minor))
 			continue;
-		/* as the kernel's devcgroup: one exception has to grant all of it, or bites on any of it */
+		/* as the kernel's devcgroup: one exception has to grant all of it, or bites on any
+		 * of it */
 		if (s->allow ? (x->access & access) != 0 : (access & ~x->access) == 0)
 			return !s->allow;
 	}
@@ -97,8 +102,9 @@ static void show(const struct plan_device_rules *rules, char *out, size_t size)
 	size_t n = 0;
 
 	for (size_t i = 0; i < rules->n && n < size; i++)
-		n += (size_t)snprintf(out + n, size - n, "%s %c %d:%d %u; ", rules->v[i].allow ? "allow" : "deny",
-				      rules->v[i].type, (int)rules->v[i].major, (int)rules->v[i].minor,
+		n += (size_t)snprintf(out + n, size - n, "%s %c %d:%d %u; ",
+				      rules->v[i].allow ? "allow" : "deny", rules->v[i].type,
+				      (int)rules->v[i].major, (int)rules->v[i].minor,
 				      rules->v[i].access);
 }
 
@@ -120,19 +126,24 @@ static void check(const struct plan_device_rules *rules)
 			for (uint32_t minor = 0; minor <= 3; minor++)
 				for (unsigned int access = 1; access <= RWM; access++) {
 					struct bpf_cgroup_dev_ctx ctx = {
-						.access_type = access << 16 |
-							       (uint32_t)(t == 0 ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR),
+						.access_type =
+							access << 16 |
+							(uint32_t)(t == 0 ? BPF_DEVCG_DEV_BLOCK
+									  : BPF_DEVCG_DEV_CHAR),
 						.major = major,
 						.minor = minor,
 					};
 					char type = t == 0 ? 'b' : 'c';
 					bool want = means(rules, type, major, minor, access);
-					cr_assert_eq(interpret(code, n, &ctx), want, "program of [%s]: %c %u:%u %u", text, type,
+					cr_assert_eq(interpret(code, n, &ctx), want,
+						     "program of [%s]: %c %u:%u %u", text, type,
 						     major, minor, access);
-					/* v1 may be stricter where two exceptions would be needed, never laxer */
+					/* v1 may be stricter where two exceptions would be needed,
+					 * never laxer */
 					if (v1 && state_allows(&s, type, major, minor, access))
-						cr_assert(want, "v1 state of [%s] allows %c %u:%u %u", text, type, major, minor,
-							  access);
+						cr_assert(want,
+							  "v1 state of [%s] allows %c %u:%u %u",
+							  text, type, major, minor, access);
 				}
 }
 
@@ -176,9 +187,15 @@ Test(device_rules, mean_the_same_as_any_pair)
 Test(device_rules, mean_the_same_as_a_list_after_deny_all)
 {
 	for (size_t k = 0; k < (size_t)RULES * RULES * RULES; k += 173) {
-		struct plan_device_rule v[] = {
-			{.allow = false, .type = 'a', .major = -1, .minor = -1, .access = RWM, .origin = "test"},
-			rule_of(k % RULES), rule_of(k / RULES % RULES), rule_of(k / RULES / RULES)};
+		struct plan_device_rule v[] = {{.allow = false,
+						.type = 'a',
+						.major = -1,
+						.minor = -1,
+						.access = RWM,
+						.origin = "test"},
+					       rule_of(k % RULES),
+					       rule_of(k / RULES % RULES),
+					       rule_of(k / RULES / RULES)};
 		struct plan_device_rules rules = {v, 4, 4};
 		check(&rules);
 	}
@@ -187,10 +204,24 @@ Test(device_rules, mean_the_same_as_a_list_after_deny_all)
 Test(device_rules, of_v1_refuse_a_hole_in_a_range)
 {
 	autoarena struct arena a = {0};
-	struct plan_device_rule v[] = {
-		{.allow = false, .type = 'a', .major = -1, .minor = -1, .access = RWM, .origin = "linux.resources.devices[0]"},
-		{.allow = true, .type = 'c', .major = 1, .minor = -1, .access = RWM, .origin = "linux.resources.devices[1]"},
-		{.allow = false, .type = 'c', .major = 1, .minor = 3, .access = R, .origin = "linux.resources.devices[2]"}};
+	struct plan_device_rule v[] = {{.allow = false,
+					.type = 'a',
+					.major = -1,
+					.minor = -1,
+					.access = RWM,
+					.origin = "linux.resources.devices[0]"},
+				       {.allow = true,
+					.type = 'c',
+					.major = 1,
+					.minor = -1,
+					.access = RWM,
+					.origin = "linux.resources.devices[1]"},
+				       {.allow = false,
+					.type = 'c',
+					.major = 1,
+					.minor = 3,
+					.access = R,
+					.origin = "linux.resources.devices[2]"}};
 	struct plan_device_rules rules = {v, 3, 3};
 	struct device_state s;
 	struct err e = {0};
@@ -246,10 +277,24 @@ Test(device_rules, are_kept_by_the_kernel_and_replaced_in_one_step)
 	autoarena struct arena a = {0};
 	const char *mount = unified();
 	struct err e = {0};
-	struct plan_device_rule v[] = {
-		{.allow = false, .type = 'a', .major = -1, .minor = -1, .access = RWM, .origin = "test"},
-		{.allow = true, .type = 'c', .major = 1, .minor = 3, .access = RWM, .origin = "test"},
-		{.allow = true, .type = 'c', .major = 1, .minor = 5, .access = R, .origin = "test"}};
+	struct plan_device_rule v[] = {{.allow = false,
+					.type = 'a',
+					.major = -1,
+					.minor = -1,
+					.access = RWM,
+					.origin = "test"},
+				       {.allow = true,
+					.type = 'c',
+					.major = 1,
+					.minor = 3,
+					.access = RWM,
+					.origin = "test"},
+				       {.allow = true,
+					.type = 'c',
+					.major = 1,
+					.minor = 5,
+					.access = R,
+					.origin = "test"}};
 	struct plan_device_rules rules = {v, 3, 3};
 
 	if (geteuid() != 0 || mount == NULL)
