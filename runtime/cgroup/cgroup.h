@@ -14,7 +14,8 @@ struct cgroup_dir {
 	bool v2;
 	bool created; /* the last directory was made by us */
 	int fd;	      /* directory, O_RDONLY|O_DIRECTORY; FD_NONE when not open */
-	int tasks;    /* v1: "tasks" opened for writing by cgroup_create(), for the child; else FD_NONE */
+	int tasks; /* v1: "tasks" opened for writing by cgroup_create(), for the child; else FD_NONE
+		    */
 };
 
 struct cgroup {
@@ -24,15 +25,21 @@ struct cgroup {
 	struct arena *arena;
 };
 
-/* The directories that cgroup_create() will make, without making or opening any: for the record. */
-int cgroup_plan_dirs(const struct plan_cgroup *pc, const struct host *h, struct arena *a, struct cgroup *out,
-		     struct err *e);
+/* Whether the directory is of a v1 hierarchy with the controller. */
+bool cgroup_dir_has(const struct cgroup_dir *d, const char *controller);
 
-/* out: as cgroup_plan_dirs() left it. Makes the directories (parents too), enables v2 controllers downwards, writes all settings that may come
- * before the process, loads the device program or rules. e names linux.resources.*; what was made is
- * removed again on failure. World: the runtime, before the clone. */
-int cgroup_create(const struct plan_cgroup *pc, const struct host *h, struct arena *a, struct cgroup *out,
-		  struct err *e);
+/* The directories that cgroup_create() will make, without making any: for the record. -EBUSY:
+ * another container lives there. On failure out is empty, so that nothing of others is destroyed
+ * through it. */
+int cgroup_plan_dirs(const struct plan_cgroup *pc, const struct host *h, struct arena *a,
+		     struct cgroup *out, struct err *e);
+
+/* out: as cgroup_plan_dirs() left it. Makes the directories (parents too), enables v2 controllers
+ * downwards, writes all settings that may come before the process, loads the device program or
+ * rules. e names linux.resources.*; on failure what was made is removed and out is empty. World:
+ * the runtime, before the clone. */
+int cgroup_create(const struct plan_cgroup *pc, const struct host *h, struct arena *a,
+		  struct cgroup *out, struct err *e);
 
 /* Writes the plan's settings in order. */
 int cgroup_write_settings(const struct cgroup *c, const struct plan_cgroup *pc, struct err *e);
@@ -43,16 +50,17 @@ int cgroup_into_fd(const struct cgroup *c);
 /* False when a process born in cgroup_into_fd() has nothing left to enter. */
 bool cgroup_needs_entering(const struct cgroup *c);
 
-/* World: init or exec's process, single-threaded, right after the clone. Writes "0" to its own v1 "tasks"
- * files: moving oneself does not wait for an RCU grace period, which moving another pid does (10 to 15 ms
- * after 50 quiet ms). Where the clone was not into the v2 cgroup, joins that as well. */
+/* World: init or exec's process, single-threaded, right after the clone. Writes "0" to its own v1
+ * "tasks" files: moving oneself does not wait for an RCU grace period, which moving another pid
+ * does (10 to 15 ms after 50 quiet ms). Where the clone was not into the v2 cgroup, joins that as
+ * well. */
 int cgroup_enter(const struct cgroup *c, struct err *e);
 
 /* Moves pid in (systemd, or a restored process). World: the runtime. */
 int cgroup_move(const struct cgroup *c, pid_t pid, struct err *e);
 
-/* The handle of an existing container's cgroups, from the record's paths (controllers + path pairs). Missing
- * directories are left out. open_tasks: for a coming cgroup_enter() (exec). */
+/* The handle of an existing container's cgroups, from the record's paths (controllers + path
+ * pairs). Missing directories are left out. open_tasks: for a coming cgroup_enter() (exec). */
 enum cgroup_open { CGROUP_OPEN_DIRS, CGROUP_OPEN_TASKS };
 int cgroup_reopen(struct cgroup *c, enum cgroup_open how, struct err *e);
 
@@ -62,19 +70,20 @@ int cgroup_thaw(const struct cgroup *c, struct err *e);
 /* 1 frozen, 0 not, -errno. */
 int cgroup_is_frozen(const struct cgroup *c);
 
-/* Sends sig to every process of the cgroup and below: cgroup.kill for SIGKILL (5.14), else freeze, signal,
- * thaw, until nothing new appears. Always thaws. */
+/* Sends sig to every process of the cgroup and below: cgroup.kill for SIGKILL (5.14), else freeze,
+ * signal, thaw, until nothing new appears. Always thaws. */
 int cgroup_kill_all(const struct cgroup *c, int sig, struct err *e);
 
 /* Pids of the cgroup and everything below, in arena memory. */
 int cgroup_pids(const struct cgroup *c, struct arena *a, pid_t **out, size_t *out_n, struct err *e);
 
-/* Kills what is left, waits until it is empty (10 s), removes the directories leaf first (only those below
- * and including the container's own; empty parents that we made stay as with the peers). Missing: success. */
+/* Kills what is left, waits until it is empty (10 s), removes the directories leaf first (only
+ * those below and including the container's own; empty parents that we made stay as with the
+ * peers). Missing: success. */
 int cgroup_destroy(struct cgroup *c, struct err *e);
 
-/* Writes new settings to an existing container's cgroup (update); on failure the former values are put back
- * where the kernel permits. */
+/* Writes new settings to an existing container's cgroup (update); on failure the former values are
+ * put back where the kernel permits. */
 int cgroup_update(const struct cgroup *c, const struct plan_cgroup *pc, struct err *e);
 
 /* > 0: that many processes were killed for want of memory (memory.events, memory.oom_control). */

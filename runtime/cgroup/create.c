@@ -7,10 +7,12 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "cgroup/cgroup.h"
+#include "cgroup/delegate.h"
 #include "cgroup/device.h"
 #include "cgroup/v2.h"
 
-/* A directory that was there may be reused, but not shared: another container's limits would be overwritten. */
+/* A directory that was there may be reused, but not shared: another container's limits would be
+ * overwritten. */
 static int create_check_empty(const struct cgroup_dir *d, struct err *e)
 {
 	struct arena a __attribute__((cleanup(arena_done))) = {0};
@@ -23,13 +25,15 @@ static int create_check_empty(const struct cgroup_dir *d, struct err *e)
 	if (r < 0 && r != -EFBIG)
 		return 0; /* a threaded or foreign kind: attaching will say */
 	if (r == -EFBIG || text[0] != '\0')
-		return err_set(e, EBUSY, "linux.cgroupsPath: '%s' has processes already, is another container using it?",
+		return err_set(e, EBUSY,
+			       "linux.cgroupsPath: '%s' has processes already, is another "
+			       "container using it?",
 			       d->path);
 	return 0;
 }
 
-int cgroup_plan_dirs(const struct plan_cgroup *pc, const struct host *h, struct arena *a, struct cgroup *out,
-		     struct err *e)
+int cgroup_plan_dirs(const struct plan_cgroup *pc, const struct host *h, struct arena *a,
+		     struct cgroup *out, struct err *e)
 {
 	const struct host_cgroups *hc = h->cgroups;
 
@@ -46,8 +50,12 @@ int cgroup_plan_dirs(const struct plan_cgroup *pc, const struct host *h, struct 
 			.fd = FD_NONE,
 			.tasks = FD_NONE,
 		};
-	/* Known before it is on record as ours: a delete after a crash kills what the recorded cgroups hold. */
-	return out->n > 0 ? create_check_empty(&out->v[0], e) : 0;
+	/* Known before it is on record as ours: a delete after a crash kills what the recorded
+	 * cgroups hold. */
+	int r = out->n > 0 ? create_check_empty(&out->v[0], e) : 0;
+	if (r < 0)
+		out->n = 0;
+	return r;
 }
 
 /* mkdir with its parents, which are rarely missing: tried last. */
@@ -68,13 +76,14 @@ static int create_mkdir(const char *path, struct arena *a)
 	return mkdir(path, 0755) == 0 ? 0 : -errno;
 }
 
-/* A new v1 cpuset is empty, and nothing can be attached to an empty one: its parent's masks are taken over, from as
- * high up as they are missing. */
+/* A new v1 cpuset is empty, and nothing can be attached to an empty one: its parent's masks are
+ * taken over, from as high up as they are missing. */
 static int create_cpuset(const char *path, struct arena *a, struct err *e)
 {
 	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
 	autoclose int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	autoclose int parent = dir >= 0 ? openat(dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC) : FD_NONE;
+	autoclose int parent =
+		dir >= 0 ? openat(dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC) : FD_NONE;
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		char *text;
@@ -104,14 +113,14 @@ static int create_tasks(struct cgroup_dir *d, struct err *e)
 	return d->tasks < 0 ? err_sys(e, errno, "%s", path) : 0;
 }
 
-/* Without root's rights and without a limit to keep, a cgroup is a convenience: do without it. */
-static bool create_may_do_without(const struct plan_cgroup *pc, int code)
+/* Rights that a plain user, or root of a user namespace, lacks. */
+static bool create_is_refused(const struct host *h, int code)
 {
-	return (code == EACCES || code == EPERM || code == EROFS) && geteuid() != 0 && !pc->has_limits;
+	return (code == EACCES || code == EPERM || code == EROFS) && (h->euid != 0 || h->in_userns);
 }
 
-/* Beside v1 hierarchies the v2 one is there to be born into. Passing controllers on costs a kernel-wide wait and
- * makes each cgroup dearer, so only for a limit that is kept there. */
+/* Beside v1 hierarchies the v2 one is there to be born into. Passing controllers on costs a
+ * kernel-wide wait and makes each cgroup dearer, so only for a limit that is kept there. */
 static bool create_needs_v2(const struct plan_cgroup *pc, const struct cgroup *c)
 {
 	bool v1 = false;
@@ -124,32 +133,43 @@ static bool create_needs_v2(const struct plan_cgroup *pc, const struct cgroup *c
 	return !v1;
 }
 
-static int create_dir(const struct plan_cgroup *pc, struct cgroup *c, struct cgroup_dir *d, struct err *e)
+/* What the runtime or its child needs open, and what a new directory lacks. */
+static int create_open(const struct plan_cgroup *pc, const struct cgroup *c, struct cgroup_dir *d,
+		       struct err *e)
 {
-	int r = create_mkdir(d->path, c->arena);
+	int r = 0;
 
-	if (r < 0 && create_may_do_without(pc, -r)) {
-		log_debug("cgroup '%s': %s; the container stays in the caller's", d->path, err_name(-r));
-		return 1;
-	}
-	if (r < 0 && r != -EEXIST)
-		return err_sys(e, -r, "%s: making the cgroup '%s'",
-			       pc->settings.n > 0 ? pc->settings.v[0].origin : "linux.cgroupsPath", d->path);
-	d->created = r == 0;
-	if (!d->created) {
-		r = create_check_empty(d, e);
-		if (r < 0)
-			return r;
-	}
 	if (d->v2) {
 		d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (d->fd < 0)
 			return err_sys(e, errno, "%s", d->path);
 		return create_needs_v2(pc, c) ? v2_enable(d, pc, c->arena, e) : 0;
 	}
-	if (d->created && strcmp(d->controllers, "cpuset") == 0)
+	if (d->created && cgroup_dir_has(d, "cpuset"))
 		r = create_cpuset(d->path, c->arena, e);
-	return r < 0 && r != -EEXIST ? r : create_tasks(d, e);
+	return r < 0 ? r : create_tasks(d, e);
+}
+
+#define CREATE_DONE_WITHOUT 1
+
+static int create_dir(const struct plan_cgroup *pc, const struct host *h, struct cgroup *c,
+		      struct cgroup_dir *d, struct err *e)
+{
+	int r = create_mkdir(d->path, c->arena);
+
+	/* without a limit to keep, a cgroup is a convenience: do without it */
+	if (r < 0 && !pc->has_limits && create_is_refused(h, -r)) {
+		log_debug("cgroup '%s': %s; the container stays in the caller's", d->path,
+			  err_name(-r));
+		return CREATE_DONE_WITHOUT;
+	}
+	if (r < 0 && r != -EEXIST)
+		return err_sys(e, -r, "%s: making the cgroup '%s'",
+			       pc->settings.n > 0 ? pc->settings.v[0].origin : "linux.cgroupsPath",
+			       d->path);
+	d->created = r == 0;
+	r = d->created ? 0 : create_check_empty(d, e);
+	return r < 0 ? r : create_open(pc, c, d, e);
 }
 
 /* What was there before is not ours to remove, nor are its processes. */
@@ -162,27 +182,39 @@ static void create_undo(struct cgroup *c)
 	c->n = 0;
 }
 
-int cgroup_create(const struct plan_cgroup *pc, const struct host *h, struct arena *a, struct cgroup *out,
-		  struct err *e)
+/* Without the right to load programs the nodes themselves are the limit. */
+static int create_devices(const struct plan_cgroup *pc, const struct host *h,
+			  const struct cgroup *c, struct err *e)
+{
+	struct err why = {0};
+	int r = device_apply(c, &pc->rules, DEVICE_NEW, c->arena, &why);
+
+	if (r == 0 || !create_is_refused(h, -r))
+		return r < 0 ? err_take(e, &why) : 0;
+	log_debug("%s; device rules are not applied", why.text);
+	return 0;
+}
+
+int cgroup_create(const struct plan_cgroup *pc, const struct host *h, struct arena *a,
+		  struct cgroup *out, struct err *e)
 {
 	size_t kept = 0;
 	int r = 0;
 
-	(void)h;
 	out->arena = a;
-	for (size_t i = 0; i < out->n; i++) {
-		r = create_dir(pc, out, &out->v[i], e);
-		if (r < 0)
-			break;
-		if (r == 0)
+	for (size_t i = 0; r >= 0 && i < out->n; i++) {
+		r = create_dir(pc, h, out, &out->v[i], e);
+		if (r != CREATE_DONE_WITHOUT)
 			out->v[kept++] = out->v[i];
 	}
-	if (r >= 0) {
-		out->n = kept;
-		r = cgroup_write_settings(out, pc, e);
-	}
+	out->n = kept;
 	if (r >= 0)
-		r = device_apply(out, &pc->rules, DEVICE_NEW, a, e);
+		r = cgroup_write_settings(out, pc, e);
+	if (r >= 0)
+		r = create_devices(pc, h, out, e);
+	for (size_t i = 0; r >= 0 && pc->chown_to_root && i < out->n; i++)
+		if (out->v[i].v2)
+			r = delegate_cgroup(&out->v[i], pc->owner, a, e);
 	if (r < 0)
 		create_undo(out);
 	return r < 0 ? r : 0;

@@ -29,7 +29,8 @@ static void destroy_below(int dir, int depth)
 			continue;
 		if (unlinkat(dir, entry->d_name, AT_REMOVEDIR) == 0)
 			continue;
-		autoclose int sub = openat(dir, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		autoclose int sub =
+			openat(dir, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		if (sub >= 0)
 			destroy_below(sub, depth + 1);
 		(void)unlinkat(dir, entry->d_name, AT_REMOVEDIR);
@@ -63,8 +64,10 @@ static int destroy_dir(const struct cgroup *c, const struct cgroup_dir *d, struc
 		if (dir >= 0)
 			destroy_below(dir, 0);
 		if (destroy_elapsed_ms(&from) > DESTROY_TIMEOUT_MS)
-			return err_set(e, EBUSY, "removing the cgroup '%s': it still has processes after %d s", d->path,
-				       DESTROY_TIMEOUT_MS / 1000);
+			return err_set(
+				e, EBUSY,
+				"removing the cgroup '%s': it still has processes after %d s",
+				d->path, DESTROY_TIMEOUT_MS / 1000);
 		struct timespec t = {0, pause_us * 1000};
 		(void)nanosleep(&t, NULL);
 		pause_us = pause_us < 10000 ? pause_us * 2 : 10000;
@@ -77,10 +80,10 @@ int cgroup_destroy(struct cgroup *c, struct err *e)
 
 	/* the freezer last: it is what a killer needs for the others */
 	for (size_t i = 0; i < c->n; i++)
-		if (strcmp(c->v[i].controllers, "freezer") != 0 && r == 0)
+		if (!cgroup_dir_has(&c->v[i], "freezer") && r == 0)
 			r = destroy_dir(c, &c->v[i], e);
 	for (size_t i = 0; i < c->n; i++)
-		if (strcmp(c->v[i].controllers, "freezer") == 0 && r == 0)
+		if (cgroup_dir_has(&c->v[i], "freezer") && r == 0)
 			r = destroy_dir(c, &c->v[i], e);
 	cgroup_close(c);
 	if (r == 0)
@@ -95,7 +98,7 @@ int cgroup_oom_kills(const struct cgroup *c)
 		struct arena a __attribute__((cleanup(arena_done))) = {0};
 		char path[4200], *text;
 
-		if (!c->v[i].v2 && strcmp(c->v[i].controllers, "memory") != 0)
+		if (!c->v[i].v2 && !cgroup_dir_has(&c->v[i], "memory"))
 			continue;
 		(void)snprintf(path, sizeof(path), "%s/%s", c->v[i].path,
 			       c->v[i].v2 ? "memory.events" : "memory.oom_control");

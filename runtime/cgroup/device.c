@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cgroup/device.h"
 
-#include <unistd.h>
-
-#include "base/log.h"
 #include "cgroup/settings.h"
 
 static bool device_restricts(const struct plan_device_rules *rules)
@@ -15,30 +12,15 @@ static bool device_restricts(const struct plan_device_rules *rules)
 
 		if (!r->allow)
 			deny = true;
-		else if (r->type == 'a' && r->major < 0 && r->minor < 0 && r->access == PLAN_ACCESS_ALL)
+		else if (r->type == 'a' && r->major < 0 && r->minor < 0 &&
+			 r->access == PLAN_ACCESS_ALL)
 			deny = false;
 	}
 	return deny;
 }
 
-static int device_apply_v2(const struct cgroup_dir *d, const struct plan_device_rules *rules, enum device_when when,
-			   struct arena *a, struct err *e)
-{
-	struct err why = {0};
-
-	if (when == DEVICE_NEW && !device_restricts(rules))
-		return 0;
-	int r = device_attach(d->fd, rules, a, &why);
-	/* programs need rights that a plain user lacks; the nodes themselves are the user's limits then */
-	if (r == -EPERM && geteuid() != 0) {
-		log_debug("%s; device rules are not applied", why.text);
-		return 0;
-	}
-	return r < 0 ? err_take(e, &why) : 0;
-}
-
-int device_apply(const struct cgroup *c, const struct plan_device_rules *rules, enum device_when when, struct arena *a,
-		 struct err *e)
+int device_apply(const struct cgroup *c, const struct plan_device_rules *rules,
+		 enum device_when when, struct arena *a, struct err *e)
 {
 	static const struct plan_setting v1 = {.controller = "devices"}, v2 = {.v2 = true};
 	const struct cgroup_dir *d = settings_dir(c, &v1);
@@ -48,7 +30,9 @@ int device_apply(const struct cgroup *c, const struct plan_device_rules *rules, 
 		return 0;
 	if (d == NULL) {
 		d = settings_dir(c, &v2);
-		return d != NULL ? device_apply_v2(d, rules, when, a, e) : 0;
+		if (d == NULL || (when == DEVICE_NEW && !device_restricts(rules)))
+			return 0;
+		return device_attach(d->fd, rules, a, e);
 	}
 	int r = device_state_build(&s, rules, a, e);
 	return r < 0 ? r : device_write_v1(d->path, &s, when, a, e);

@@ -6,12 +6,19 @@
 #include "cgroup/device.h"
 #include "sys/sys.h"
 
-_Static_assert((int)PLAN_ACCESS_MKNOD == (int)BPF_DEVCG_ACC_MKNOD && (int)PLAN_ACCESS_READ == (int)BPF_DEVCG_ACC_READ &&
+_Static_assert((int)PLAN_ACCESS_MKNOD == (int)BPF_DEVCG_ACC_MKNOD &&
+		       (int)PLAN_ACCESS_READ == (int)BPF_DEVCG_ACC_READ &&
 		       (int)PLAN_ACCESS_WRITE == (int)BPF_DEVCG_ACC_WRITE,
 	       "the plan has the access bits of the kernel");
 
 /* Registers of the program: r1 is the context, the others are loaded once. */
-enum { DEV_TYPE = BPF_REG_2, DEV_ACCESS = BPF_REG_3, DEV_MAJOR = BPF_REG_4, DEV_MINOR = BPF_REG_5, DEV_WORK = BPF_REG_6 };
+enum {
+	DEV_TYPE = BPF_REG_2,
+	DEV_ACCESS = BPF_REG_3,
+	DEV_MAJOR = BPF_REG_4,
+	DEV_MINOR = BPF_REG_5,
+	DEV_WORK = BPF_REG_6
+};
 
 struct device_code {
 	struct arena *a;
@@ -24,16 +31,20 @@ static void device_emit(struct device_code *c, struct bpf_insn insn)
 	*ARENA_PUSH(c->a, c) = insn;
 }
 
-/* "if (reg OP value) goto the next rule", whose distance device_rule_code() fills in. */
+/* "if (reg OP value) jump to the next rule", whose distance device_rule_code() fills in. */
 static void device_unless(struct device_code *c, unsigned int op, unsigned int reg, int32_t value)
 {
 	device_emit(c, (struct bpf_insn){.code = (uint8_t)(BPF_JMP | op | BPF_K),
-					 .dst_reg = (uint8_t)(reg & 0xf), .off = -1, .imm = value});
+					 .dst_reg = (uint8_t)(reg & 0xf),
+					 .off = -1,
+					 .imm = value});
 }
 
 static void device_return(struct device_code *c, bool allow)
 {
-	device_emit(c, (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = allow});
+	device_emit(c, (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_K,
+					 .dst_reg = BPF_REG_0,
+					 .imm = allow});
 	device_emit(c, (struct bpf_insn){.code = BPF_JMP | BPF_EXIT});
 }
 
@@ -47,8 +58,12 @@ static void device_prologue(struct device_code *c)
 			   .off = offsetof(struct bpf_cgroup_dev_ctx, member)})
 	device_emit(c, DEVICE_LOAD(DEV_TYPE, access_type));
 	device_emit(c, DEVICE_LOAD(DEV_ACCESS, access_type));
-	device_emit(c, (struct bpf_insn){.code = BPF_ALU | BPF_AND | BPF_K, .dst_reg = DEV_TYPE, .imm = 0xffff});
-	device_emit(c, (struct bpf_insn){.code = BPF_ALU | BPF_RSH | BPF_K, .dst_reg = DEV_ACCESS, .imm = 16});
+	device_emit(c, (struct bpf_insn){.code = BPF_ALU | BPF_AND | BPF_K,
+					 .dst_reg = DEV_TYPE,
+					 .imm = 0xffff});
+	device_emit(c, (struct bpf_insn){.code = BPF_ALU | BPF_RSH | BPF_K,
+					 .dst_reg = DEV_ACCESS,
+					 .imm = 16});
 	device_emit(c, DEVICE_LOAD(DEV_MAJOR, major));
 	device_emit(c, DEVICE_LOAD(DEV_MINOR, minor));
 #undef DEVICE_LOAD
@@ -59,20 +74,26 @@ static void device_rule_code(struct device_code *c, const struct plan_device_rul
 	size_t from = c->n;
 
 	if (r->type != 'a')
-		device_unless(c, BPF_JNE, DEV_TYPE, r->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
+		device_unless(c, BPF_JNE, DEV_TYPE,
+			      r->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
 	if (r->major >= 0)
 		device_unless(c, BPF_JNE, DEV_MAJOR, (int32_t)r->major);
 	if (r->minor >= 0)
 		device_unless(c, BPF_JNE, DEV_MINOR, (int32_t)r->minor);
 	if (r->access != PLAN_ACCESS_ALL && r->allow) {
-		/* granted here, and not asked for any more; the rules before decide about the rest */
-		device_emit(c, (struct bpf_insn){.code = BPF_ALU | BPF_AND | BPF_K, .dst_reg = DEV_ACCESS,
+		/* granted here, and not asked for any more; the rules before decide about the rest
+		 */
+		device_emit(c, (struct bpf_insn){.code = BPF_ALU | BPF_AND | BPF_K,
+						 .dst_reg = DEV_ACCESS,
 						 .imm = (int32_t)(~r->access & PLAN_ACCESS_ALL)});
 		device_unless(c, BPF_JNE, DEV_ACCESS, 0);
 	} else if (r->access != PLAN_ACCESS_ALL) {
-		device_emit(c, (struct bpf_insn){.code = BPF_ALU | BPF_MOV | BPF_X, .dst_reg = DEV_WORK, .src_reg = DEV_ACCESS});
-		device_emit(c, (struct bpf_insn){
-				       .code = BPF_ALU | BPF_AND | BPF_K, .dst_reg = DEV_WORK, .imm = (int32_t)r->access});
+		device_emit(c, (struct bpf_insn){.code = BPF_ALU | BPF_MOV | BPF_X,
+						 .dst_reg = DEV_WORK,
+						 .src_reg = DEV_ACCESS});
+		device_emit(c, (struct bpf_insn){.code = BPF_ALU | BPF_AND | BPF_K,
+						 .dst_reg = DEV_WORK,
+						 .imm = (int32_t)r->access});
 		device_unless(c, BPF_JEQ, DEV_WORK, 0);
 	}
 	device_return(c, r->allow);
@@ -81,7 +102,8 @@ static void device_rule_code(struct device_code *c, const struct plan_device_rul
 			c->v[i].off = (int16_t)(c->n - i - 1);
 }
 
-const struct bpf_insn *device_program(const struct plan_device_rules *rules, struct arena *a, size_t *out_n)
+const struct bpf_insn *device_program(const struct plan_device_rules *rules, struct arena *a,
+				      size_t *out_n)
 {
 	struct device_code c = {.a = a};
 	bool decided = false;
@@ -91,8 +113,10 @@ const struct bpf_insn *device_program(const struct plan_device_rules *rules, str
 		const struct plan_device_rule *r = &rules->v[i];
 
 		device_rule_code(&c, r);
-		/* what comes before a rule for everything is never asked, and the kernel refuses such code */
-		decided = r->type == 'a' && r->major < 0 && r->minor < 0 && r->access == PLAN_ACCESS_ALL;
+		/* what comes before a rule for everything is never asked, and the kernel refuses
+		 * such code */
+		decided = r->type == 'a' && r->major < 0 && r->minor < 0 &&
+			  r->access == PLAN_ACCESS_ALL;
 	}
 	if (!decided)
 		device_return(&c, true);

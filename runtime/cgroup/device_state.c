@@ -7,9 +7,10 @@ static bool device_is_reset(const struct plan_device_rule *r)
 	return r->access == PLAN_ACCESS_ALL && r->type == 'a' && r->major < 0 && r->minor < 0;
 }
 
-/* A rule against the default. The kernel asks that one exception alone grants all that is requested, so "allow r"
- * and "allow w" of one device are merged. */
-static void device_except(struct device_state *s, struct arena *a, char type, const struct plan_device_rule *r)
+/* A rule against the default. The kernel asks that one exception alone grants all that is
+ * requested, so "allow r" and "allow w" of one device are merged. */
+static void device_except(struct device_state *s, struct arena *a, char type,
+			  const struct plan_device_rule *r)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		struct device_exception *x = &s->v[i];
@@ -27,10 +28,11 @@ static bool device_covers(int64_t wide, int64_t narrow)
 	return wide < 0 || wide == narrow;
 }
 
-/* A rule that agrees with the default takes its bits from every exception it covers: a later "deny c 1:*" ends an
- * earlier "allow c 1:3". The kernel can't take a part out of one ("deny c 1:3" after "allow c 1:*"), and doing
- * nothing would leave open what is to be closed. */
-static int device_withdraw(struct device_state *s, char type, const struct plan_device_rule *r, struct err *e)
+/* A rule that agrees with the default takes its bits from every exception it covers: a later "deny
+ * c 1:*" ends an earlier "allow c 1:3". The kernel can't take a part out of one ("deny c 1:3" after
+ * "allow c 1:*"), and doing nothing would leave open what is to be closed. */
+static int device_withdraw(struct device_state *s, char type, const struct plan_device_rule *r,
+			   struct err *e)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		struct device_exception *x = &s->v[i];
@@ -42,14 +44,16 @@ static int device_withdraw(struct device_state *s, char type, const struct plan_
 		else if ((device_covers(x->major, r->major) || r->major < 0) &&
 			 (device_covers(x->minor, r->minor) || r->minor < 0))
 			return err_set(e, ENOTSUP,
-				       "%s: cgroup v1 can't except a part of an earlier rule for %c %lld:%lld "
+				       "%s: cgroup v1 can't except a part of an earlier rule for "
+				       "%c %lld:%lld "
 				       "(-1: any); list the devices one by one",
 				       r->origin, type, (long long)x->major, (long long)x->minor);
 	}
 	return 0;
 }
 
-static int device_state_add(struct device_state *s, const struct plan_device_rule *r, struct arena *a, struct err *e)
+static int device_state_add(struct device_state *s, const struct plan_device_rule *r,
+			    struct arena *a, struct err *e)
 {
 	int ret = 0;
 
@@ -68,7 +72,8 @@ static int device_state_add(struct device_state *s, const struct plan_device_rul
 	return ret;
 }
 
-int device_state_build(struct device_state *s, const struct plan_device_rules *rules, struct arena *a, struct err *e)
+int device_state_build(struct device_state *s, const struct plan_device_rules *rules,
+		       struct arena *a, struct err *e)
 {
 	size_t kept = 0;
 

@@ -15,7 +15,8 @@ static int device_write_rule(int fd, const struct device_exception *x)
 	if (x->minor >= 0)
 		(void)snprintf(minor, sizeof(minor), "%lld", (long long)x->minor);
 	int n = snprintf(rule, sizeof(rule), "%c %s:%s %s%s%s", x->type, major, minor,
-			 (x->access & PLAN_ACCESS_READ) != 0 ? "r" : "", (x->access & PLAN_ACCESS_WRITE) != 0 ? "w" : "",
+			 (x->access & PLAN_ACCESS_READ) != 0 ? "r" : "",
+			 (x->access & PLAN_ACCESS_WRITE) != 0 ? "w" : "",
 			 (x->access & PLAN_ACCESS_MKNOD) != 0 ? "m" : "");
 	return write(fd, rule, (size_t)n) == n ? 0 : -errno;
 }
@@ -29,7 +30,8 @@ static int device_open_v1(const char *dir, const char *file, struct err *e)
 	return fd < 0 ? err_sys(e, errno, "linux.resources.devices: %s", path) : fd;
 }
 
-/* A new cgroup has its parent's rules: first everything is set to the default, then the exceptions. */
+/* A new cgroup has its parent's rules: first everything is set to the default, then the exceptions.
+ */
 static int device_reset_v1(const char *dir, const struct device_state *s, struct err *e)
 {
 	autoclose int reset = device_open_v1(dir, s->allow ? "devices.allow" : "devices.deny", e);
@@ -37,11 +39,13 @@ static int device_reset_v1(const char *dir, const struct device_state *s, struct
 	if (reset < 0)
 		return reset;
 	if (write(reset, "a", 1) != 1)
-		return err_sys(e, errno, "linux.resources.devices: %s/devices.%s", dir, s->allow ? "allow" : "deny");
+		return err_sys(e, errno, "linux.resources.devices: %s/devices.%s", dir,
+			       s->allow ? "allow" : "deny");
 	return 0;
 }
 
-static int device_write_rules(const char *dir, const char *file, const struct device_state *s, struct err *e)
+static int device_write_rules(const char *dir, const char *file, const struct device_state *s,
+			      struct err *e)
 {
 	if (s->n == 0)
 		return 0;
@@ -51,8 +55,9 @@ static int device_write_rules(const char *dir, const char *file, const struct de
 	for (size_t i = 0; i < s->n; i++) {
 		int r = device_write_rule(fd, &s->v[i]);
 		if (r < 0)
-			return err_sys(e, -r, "linux.resources.devices: %s for %c %lld:%lld", file, s->v[i].type,
-				       (long long)s->v[i].major, (long long)s->v[i].minor);
+			return err_sys(e, -r, "linux.resources.devices: %s for %c %lld:%lld", file,
+				       s->v[i].type, (long long)s->v[i].major,
+				       (long long)s->v[i].minor);
 	}
 	return 0;
 }
@@ -64,17 +69,20 @@ static int64_t device_number(const char *s)
 	return num_u64(s, UINT32_MAX, &v) == 0 ? (int64_t)v : -1;
 }
 
-/* devices.list: "c 1:3 rwm" lines. A cgroup that allows by default shows nothing but "a *:* rwm". */
+/* devices.list: "c 1:3 rwm" lines. A cgroup that allows by default shows nothing but "a *:* rwm".
+ */
 static int device_read_v1(const char *dir, struct device_state *out, struct arena *a)
 {
 	char *text;
-	int r = io_read_file(AT_FDCWD, arena_printf(a, "%s/devices.list", dir), 1 << 20, a, &text, NULL);
+	int r = io_read_file(AT_FDCWD, arena_printf(a, "%s/devices.list", dir), 1 << 20, a, &text,
+			     NULL);
 
 	if (r < 0)
 		return r;
 	*out = (struct device_state){0};
 	for (char *line = strsep(&text, "\n"); line != NULL; line = strsep(&text, "\n")) {
-		const char *type = strsep(&line, " "), *major = strsep(&line, ":"), *minor = strsep(&line, " ");
+		const char *type = strsep(&line, " "), *major = strsep(&line, ":"),
+			   *minor = strsep(&line, " ");
 
 		if (type[0] == 'a')
 			out->allow = true;
@@ -93,8 +101,8 @@ static int device_read_v1(const char *dir, struct device_state *out, struct aren
 }
 
 /* What from has and without has not. */
-static void device_difference(const struct device_state *from, const struct device_state *without, struct arena *a,
-			      struct device_state *out)
+static void device_difference(const struct device_state *from, const struct device_state *without,
+			      struct arena *a, struct device_state *out)
 {
 	for (size_t i = 0; i < from->n; i++) {
 		struct device_exception x = from->v[i];
@@ -109,8 +117,8 @@ static void device_difference(const struct device_state *from, const struct devi
 	}
 }
 
-int device_write_v1(const char *dir, const struct device_state *s, enum device_when when, struct arena *a,
-		    struct err *e)
+int device_write_v1(const char *dir, const struct device_state *s, enum device_when when,
+		    struct arena *a, struct err *e)
 {
 	struct device_state old, more = {0}, less = {0};
 	int r;
@@ -122,5 +130,6 @@ int device_write_v1(const char *dir, const struct device_state *s, enum device_w
 		return r < 0 ? r : device_write_rules(dir, "devices.deny", &less, e);
 	}
 	r = device_reset_v1(dir, s, e);
-	return r < 0 ? r : device_write_rules(dir, s->allow ? "devices.deny" : "devices.allow", s, e);
+	return r < 0 ? r
+		     : device_write_rules(dir, s->allow ? "devices.deny" : "devices.allow", s, e);
 }

@@ -41,7 +41,8 @@ int cgroup_move(const struct cgroup *c, pid_t pid, struct err *e)
 		(void)snprintf(path, sizeof(path), "%s/cgroup.procs", c->v[i].path);
 		int r = io_write_file(AT_FDCWD, path, text);
 		if (r < 0)
-			return err_sys(e, -r, "moving process %d to the cgroup '%s'", (int)pid, c->v[i].path);
+			return err_sys(e, -r, "moving process %d to the cgroup '%s'", (int)pid,
+				       c->v[i].path);
 	}
 	return 0;
 }

@@ -17,7 +17,7 @@ static const struct cgroup_dir *freeze_dir(const struct cgroup *c)
 	const struct cgroup_dir *found = NULL;
 
 	for (size_t i = 0; i < c->n; i++) {
-		if (strcmp(c->v[i].controllers, "freezer") == 0)
+		if (cgroup_dir_has(&c->v[i], "freezer"))
 			return &c->v[i];
 		if (c->v[i].v2)
 			found = &c->v[i];
@@ -57,7 +57,8 @@ int cgroup_is_frozen(const struct cgroup *c)
 		return 0;
 	if (r < 0)
 		return r;
-	return d->v2 ? text[0] == '1' : strncmp(text, "FROZEN", 6) == 0 || strncmp(text, "FREEZING", 8) == 0;
+	return d->v2 ? text[0] == '1'
+		     : strncmp(text, "FROZEN", 6) == 0 || strncmp(text, "FREEZING", 8) == 0;
 }
 
 int cgroup_thaw(const struct cgroup *c, struct err *e)
@@ -79,8 +80,8 @@ static bool freeze_is_done(const struct cgroup_dir *d)
 	return d->v2 ? strstr(text, "frozen 1") != NULL : strncmp(text, "FROZEN", 6) == 0;
 }
 
-/* v1 has no event, and a FREEZING cgroup has to be asked again: pauses grow from 0.1 to 10 ms. v2 wakes a poller of
- * cgroup.events. */
+/* v1 has no event, and a FREEZING cgroup has to be asked again: pauses grow from 0.1 to 10 ms. v2
+ * wakes a poller of cgroup.events. */
 static void freeze_pause(int events, long *pause_us)
 {
 	struct pollfd p = {.fd = events, .events = POLLPRI};
@@ -107,14 +108,17 @@ int cgroup_freeze(const struct cgroup *c, struct err *e)
 	autoclose int events = d->v2 ? open(path, O_RDONLY | O_CLOEXEC) : FD_NONE;
 	(void)clock_gettime(CLOCK_MONOTONIC, &from);
 	do {
-		int r = freeze_write(d, d->v2 ? "cgroup.freeze" : "freezer.state", d->v2 ? "1" : "FROZEN");
+		int r = freeze_write(d, d->v2 ? "cgroup.freeze" : "freezer.state",
+				     d->v2 ? "1" : "FROZEN");
 		if (r < 0)
 			return err_sys(e, -r, "freezing the cgroup '%s'", d->path);
 		if (freeze_is_done(d))
 			return 0;
 		freeze_pause(events, &pause_us);
 		(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	} while ((now.tv_sec - from.tv_sec) * 1000 + (now.tv_nsec - from.tv_nsec) / 1000000 < FREEZE_TIMEOUT_MS);
+	} while ((now.tv_sec - from.tv_sec) * 1000 + (now.tv_nsec - from.tv_nsec) / 1000000 <
+		 FREEZE_TIMEOUT_MS);
 	(void)cgroup_thaw(c, NULL);
-	return err_set(e, EBUSY, "the container could not be frozen within %d s", FREEZE_TIMEOUT_MS / 1000);
+	return err_set(e, EBUSY, "the container could not be frozen within %d s",
+		       FREEZE_TIMEOUT_MS / 1000);
 }

@@ -10,7 +10,8 @@
 #include "base/num.h"
 #include "cgroup/cgroup.h"
 
-/* A fork bomb in a cgroup that can't be frozen makes new processes while the old ones are signalled. */
+/* A fork bomb in a cgroup that can't be frozen makes new processes while the old ones are
+ * signalled. */
 #define KILL_ROUNDS 64
 /* Sub-cgroups made in the container (systemd in it); the kernel's own limit is far below. */
 #define KILL_DEPTH 64
@@ -47,7 +48,8 @@ static void kill_collect(int dir, int depth, struct arena *a, struct kill_pids *
 	for (struct dirent *entry = readdir(d); entry != NULL; entry = readdir(d)) {
 		if (entry->d_type != DT_DIR || entry->d_name[0] == '.' || depth >= KILL_DEPTH)
 			continue;
-		autoclose int sub = openat(dir, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		autoclose int sub =
+			openat(dir, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		if (sub >= 0)
 			kill_collect(sub, depth + 1, a, pids);
 	}
@@ -60,7 +62,7 @@ static const struct cgroup_dir *kill_dir(const struct cgroup *c)
 	const struct cgroup_dir *found = c->n > 0 ? &c->v[0] : NULL;
 
 	for (size_t i = 0; i < c->n; i++)
-		if (c->v[i].v2 || strcmp(c->v[i].controllers, "freezer") == 0)
+		if (c->v[i].v2 || cgroup_dir_has(&c->v[i], "freezer"))
 			found = &c->v[i];
 	return found;
 }
@@ -73,7 +75,8 @@ int cgroup_pids(const struct cgroup *c, struct arena *a, pid_t **out, size_t *ou
 	*out = NULL;
 	*out_n = 0;
 	if (d == NULL)
-		return err_set(e, ENOENT, "the container has no cgroup of its own to tell its processes");
+		return err_set(e, ENOENT,
+			       "the container has no cgroup of its own to tell its processes");
 	autoclose int dir = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return err_sys(e, errno, "cgroup '%s'", d->path);

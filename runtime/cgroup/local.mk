@@ -2,6 +2,7 @@
 libgreffon_a_SOURCES += \
 	runtime/cgroup/cgroup.h \
 	runtime/cgroup/create.c \
+	runtime/cgroup/delegate.c runtime/cgroup/delegate.h \
 	runtime/cgroup/destroy.c \
 	runtime/cgroup/device.c runtime/cgroup/device.h \
 	runtime/cgroup/device_bpf.c \

@@ -10,7 +10,8 @@
 #include "base/io.h"
 #include "cgroup/stats_parse.h"
 
-/* cgroup-v1 memory.rst, section 9: "EVENT_FD FD_OF_OOM_CONTROL" is written to cgroup.event_control. */
+/* cgroup-v1 memory.rst, section 9: "EVENT_FD FD_OF_OOM_CONTROL" is written to cgroup.event_control.
+ */
 static int oom_watch_v1(struct oom_watch *w, struct arena *a, struct err *e)
 {
 	const char *file = arena_printf(a, "%s/memory.oom_control", w->path);

@@ -7,25 +7,29 @@
 
 #include "base/io.h"
 
+bool cgroup_dir_has(const struct cgroup_dir *d, const char *controller)
+{
+	size_t n = strlen(controller);
+
+	for (const char *p = d->controllers; *p != '\0';) {
+		size_t len = strcspn(p, ",");
+		if (len == n && strncmp(p, controller, n) == 0)
+			return true;
+		p += len + (p[len] == ',');
+	}
+	return false;
+}
+
 const struct cgroup_dir *settings_dir(const struct cgroup *c, const struct plan_setting *s)
 {
-	for (size_t i = 0; i < c->n; i++) {
-		if (s->v2 != c->v[i].v2)
-			continue;
-		if (s->v2)
+	for (size_t i = 0; i < c->n; i++)
+		if (s->v2 == c->v[i].v2 && (s->v2 || cgroup_dir_has(&c->v[i], s->controller)))
 			return &c->v[i];
-		size_t n = strlen(s->controller);
-		for (const char *p = c->v[i].controllers; *p != '\0';) {
-			size_t len = strcspn(p, ",");
-			if (len == n && strncmp(p, s->controller, n) == 0)
-				return &c->v[i];
-			p += len + (p[len] == ',');
-		}
-	}
 	return NULL;
 }
 
-/* The kernel takes one entry a write (io.max, rdma.max): a value of several lines is several writes. */
+/* The kernel takes one entry a write (io.max, rdma.max): a value of several lines is several
+ * writes. */
 static int settings_write_file(const char *path, const char *value)
 {
 	char copy[sizeof(((struct settings_choice *)NULL)->value)], *lines = copy;
@@ -33,7 +37,8 @@ static int settings_write_file(const char *path, const char *value)
 	int r = 0;
 
 	(void)snprintf(copy, sizeof(copy), "%s", value);
-	for (char *line = strsep(&lines, "\n"); r == 0 && line != NULL; line = strsep(&lines, "\n")) {
+	for (char *line = strsep(&lines, "\n"); r == 0 && line != NULL;
+	     line = strsep(&lines, "\n")) {
 		if (*line == '\0')
 			continue;
 		r = io_write_file(AT_FDCWD, path, line);
@@ -49,7 +54,8 @@ bool settings_next(struct settings_choice *c)
 		return false;
 	/* only where there are several files does '|' part the values too */
 	bool several = c->rest != c->s->file || strchr(c->s->file, '|') != NULL;
-	size_t nf = strcspn(c->rest, "|"), nv = several ? strcspn(c->rest_value, "|") : strlen(c->rest_value);
+	size_t nf = strcspn(c->rest, "|"),
+	       nv = several ? strcspn(c->rest_value, "|") : strlen(c->rest_value);
 
 	(void)snprintf(c->file, sizeof(c->file), "%.*s", (int)nf, c->rest);
 	(void)snprintf(c->value, sizeof(c->value), "%.*s", (int)nv, c->rest_value);
@@ -82,14 +88,15 @@ int cgroup_write_settings(const struct cgroup *c, const struct plan_cgroup *pc, 
 		if (d == NULL && s->optional)
 			continue;
 		if (d == NULL)
-			return err_set(e, ENOTSUP, "%s: the controller '%s' is not available on this host", s->origin,
-				       s->controller);
+			return err_set(e, ENOTSUP,
+				       "%s: the controller '%s' is not available on this host",
+				       s->origin, s->controller);
 		int r = settings_write(d, s);
 		if (r == -ENOENT)
 			return err_set(e, ENOENT, "%s: this kernel has no %s", s->origin, s->file);
 		if (r < 0)
-			return err_set(e, -r, "%s: the kernel refuses '%s' for %s: %s", s->origin, s->value, s->file,
-				       err_name(-r));
+			return err_set(e, -r, "%s: the kernel refuses '%s' for %s: %s", s->origin,
+				       s->value, s->file, err_name(-r));
 	}
 	return 0;
 }

@@ -15,5 +15,8 @@ struct settings_choice {
 	const char *rest, *rest_value;
 	char file[128], value[4096];
 };
-#define SETTINGS_CHOICE(setting) {.s = (setting), .rest = (setting)->file, .rest_value = (setting)->value}
+#define SETTINGS_CHOICE(setting)                                                                   \
+	{                                                                                          \
+		.s = (setting), .rest = (setting)->file, .rest_value = (setting)->value            \
+	}
 bool settings_next(struct settings_choice *c);

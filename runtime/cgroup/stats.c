@@ -12,7 +12,8 @@ const char *const stats_cpuset_flags[8] = {
 	"cpu_exclusive",      "mem_exclusive",	    "mem_hardwall",	  "memory_migrate",
 	"memory_spread_page", "memory_spread_slab", "sched_load_balance", "memory_pressure"};
 
-static struct stats_source stats_source(const struct cgroup *c, const char *controller, struct arena *a)
+static struct stats_source stats_source(const struct cgroup *c, const char *controller,
+					struct arena *a)
 {
 	return (struct stats_source){a, stats_dir(c, controller)};
 }
@@ -42,7 +43,8 @@ static void stats_read_cpu(const struct cgroup *c, struct arena *a, struct stats
 		stats_pair(&st, "throttled_time") + stats_pair(&st, "throttled_usec") * NS_PER_US;
 	if (acct.dir != NULL && !acct.dir->v2) {
 		(void)stats_number(&acct, "cpuacct.usage", &out->total);
-		(void)stats_number(&acct, "cpuacct.usage_user", &out->user); /* 4.7; cpuacct.stat counts ticks */
+		(void)stats_number(&acct, "cpuacct.usage_user",
+				   &out->user); /* 4.7; cpuacct.stat counts ticks */
 		(void)stats_number(&acct, "cpuacct.usage_sys", &out->kernel);
 		stats_percpu(&acct, out);
 		return;
@@ -63,9 +65,12 @@ static void stats_read_cpuset(const struct cgroup *c, struct arena *a, struct st
 	if (s.dir == NULL || s.dir->v2)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(stats_cpuset_flags); i++)
-		(void)stats_number(&s, arena_printf(a, "cpuset.%s", stats_cpuset_flags[i]), &out->flag[i]);
+		(void)stats_number(&s, arena_printf(a, "cpuset.%s", stats_cpuset_flags[i]),
+				   &out->flag[i]);
 	/* -1: the system's default */
-	out->relax_domain = stats_number(&s, "cpuset.sched_relax_domain_level", &level) == 0 ? (int64_t)level : -1;
+	out->relax_domain = stats_number(&s, "cpuset.sched_relax_domain_level", &level) == 0
+				    ? (int64_t)level
+				    : -1;
 }
 
 static void stats_usage_v1(const struct stats_source *s, const char *base, struct stats_usage *out)
@@ -115,7 +120,8 @@ static void stats_read_memory(const struct cgroup *c, struct arena *a, struct st
 
 static void stats_read_io(const struct cgroup *c, struct arena *a, struct stats *out)
 {
-	/* The I/O scheduler in use decides who counts: BFQ, CFQ (before 5.0), or only the throttling. */
+	/* The I/O scheduler in use decides who counts: BFQ, CFQ (before 5.0), or only the
+	 * throttling. */
 	static const struct {
 		enum stats_io_kind kind;
 		const char *file[3];
@@ -127,8 +133,10 @@ static void stats_read_io(const struct cgroup *c, struct arena *a, struct stats 
 		 {"blkio.bfq.io_serviced_recursive", "blkio.io_serviced_recursive",
 		  "blkio.throttle.io_serviced_recursive"}},
 		{STATS_IO_QUEUED, {"blkio.bfq.io_queued_recursive", "blkio.io_queued_recursive"}},
-		{STATS_IO_SERVICE_TIME, {"blkio.bfq.io_service_time_recursive", "blkio.io_service_time_recursive"}},
-		{STATS_IO_WAIT_TIME, {"blkio.bfq.io_wait_time_recursive", "blkio.io_wait_time_recursive"}},
+		{STATS_IO_SERVICE_TIME,
+		 {"blkio.bfq.io_service_time_recursive", "blkio.io_service_time_recursive"}},
+		{STATS_IO_WAIT_TIME,
+		 {"blkio.bfq.io_wait_time_recursive", "blkio.io_wait_time_recursive"}},
 		{STATS_IO_MERGED, {"blkio.bfq.io_merged_recursive", "blkio.io_merged_recursive"}},
 		{STATS_IO_TIME, {"blkio.bfq.time_recursive", "blkio.time_recursive"}},
 		{STATS_IO_SECTORS, {"blkio.bfq.sectors_recursive", "blkio.sectors_recursive"}},

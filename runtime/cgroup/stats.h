@@ -5,12 +5,13 @@
 #include "cgroup/cgroup.h"
 
 /*
- * What the kernel counts for a container. Times are nanoseconds, sizes bytes. A value the node does not
- * have stays 0, a list empty. Limits: STATS_NO_LIMIT where there is none.
+ * What the kernel counts for a container. Times are nanoseconds, sizes bytes. A value the node does
+ * not have stays 0, a list empty. Limits: STATS_NO_LIMIT where there is none.
  */
 #define STATS_NO_LIMIT UINT64_MAX
 
-/* One line of a *.pressure file; the averages are percentages as the kernel prints them ("0.25"). */
+/* One line of a *.pressure file; the averages are percentages as the kernel prints them ("0.25").
+ */
 struct stats_pressure_line {
 	const char *avg10, *avg60, *avg300;
 	uint64_t total; /* us */
@@ -111,10 +112,11 @@ struct stats {
 	struct stats_rdma rdma_current, rdma_limit;
 };
 
-/* Reads everything that the container's directories (cgroup_reopen()) have. A file that a kernel lacks is no
- * error; all memory is the arena's. 0, or -ENOENT when no directory is left, so the container is gone. */
+/* Reads everything that the container's directories (cgroup_reopen()) have. A file that a kernel
+ * lacks is no error; all memory is the arena's. 0, or -ENOENT when no directory is left, so the
+ * container is gone. */
 int stats_read(const struct cgroup *c, struct arena *a, struct stats *out, struct err *e);
 
-/* One object under key with the member names of runc's `events --stats`, which containerd's shim decodes, and
- * beyond them "rdma", "misc" and "dmem" where the node counts these. */
+/* One object under key with the member names of runc's `events --stats`, which containerd's shim
+ * decodes, and beyond them "rdma", "misc" and "dmem" where the node counts these. */
 void stats_write(struct json *j, const char *key, const struct stats *s);

@@ -11,16 +11,6 @@
 #define STATS_MAX_TEXT (1024 * 1024)
 #define STATS_MAX_RANGE 65536 /* more processors than any kernel has */
 
-static bool stats_has_controller(const struct cgroup_dir *d, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (const char *p = d->controllers; *p != '\0'; p += strcspn(p, ","), p += *p == ',')
-		if (strcspn(p, ",") == n && memcmp(p, name, n) == 0)
-			return true;
-	return false;
-}
-
 const struct cgroup_dir *stats_dir(const struct cgroup *c, const char *controller)
 {
 	const struct cgroup_dir *v2 = NULL;
@@ -28,7 +18,7 @@ const struct cgroup_dir *stats_dir(const struct cgroup *c, const char *controlle
 	for (size_t i = 0; i < c->n; i++) {
 		if (c->v[i].v2)
 			v2 = &c->v[i];
-		else if (stats_has_controller(&c->v[i], controller))
+		else if (cgroup_dir_has(&c->v[i], controller))
 			return &c->v[i];
 	}
 	return v2;
@@ -39,14 +29,14 @@ char *stats_text(const struct stats_source *s, const char *file)
 	char *text;
 
 	if (s->dir == NULL ||
-	    io_read_file(AT_FDCWD, arena_printf(s->a, "%s/%s", s->dir->path, file), STATS_MAX_TEXT, s->a, &text,
-			 NULL) < 0)
+	    io_read_file(AT_FDCWD, arena_printf(s->a, "%s/%s", s->dir->path, file), STATS_MAX_TEXT,
+			 s->a, &text, NULL) < 0)
 		return NULL;
 	return text;
 }
 
-/* Cuts *p at the next of the separators and returns what was before it; NULL at the end. Empty words are
- * skipped. */
+/* Cuts *p at the next of the separators and returns what was before it; NULL at the end. Empty
+ * words are skipped. */
 static char *stats_cut(char **p, const char *separators)
 {
 	char *word = *p + strspn(*p, separators);
@@ -176,11 +166,13 @@ bool stats_io_v1(const struct stats_source *s, const char *file, struct stats_io
 
 	while (text != NULL && (line = stats_cut(&text, "\n")) != NULL) {
 		struct stats_io_entry x = {.op = ""};
-		char *first = stats_cut(&line, " "), *second = stats_cut(&line, " "), *third = stats_cut(&line, " ");
+		char *first = stats_cut(&line, " "), *second = stats_cut(&line, " "),
+		     *third = stats_cut(&line, " ");
 
 		if (third != NULL)
 			x.op = second;
-		if (stats_device(first, &x) == 0 && num_u64(third != NULL ? third : second, UINT64_MAX, &x.value) == 0)
+		if (stats_device(first, &x) == 0 &&
+		    num_u64(third != NULL ? third : second, UINT64_MAX, &x.value) == 0)
 			*ARENA_PUSH(s->a, out) = x;
 	}
 	return out->n > before;
@@ -191,7 +183,7 @@ void stats_io_v2(const struct stats_source *s, struct stats_io_list out[STATS_IO
 	static const struct {
 		const char *key, *op;
 		enum stats_io_kind kind;
-	} keys[] = {{"rbytes", "Read", STATS_IO_BYTES},	  {"wbytes", "Write", STATS_IO_BYTES},
+	} keys[] = {{"rbytes", "Read", STATS_IO_BYTES},	   {"wbytes", "Write", STATS_IO_BYTES},
 		    {"dbytes", "Discard", STATS_IO_BYTES}, {"rios", "Read", STATS_IO_OPS},
 		    {"wios", "Write", STATS_IO_OPS},	   {"dios", "Discard", STATS_IO_OPS}};
 	char *text = stats_text(s, "io.stat"), *line, *word;
@@ -205,7 +197,8 @@ void stats_io_v2(const struct stats_source *s, struct stats_io_list out[STATS_IO
 			const char *key = stats_cut(&word, "=");
 
 			for (size_t i = 0; key != NULL && i < ARRAY_LEN(keys); i++) {
-				if (strcmp(key, keys[i].key) != 0 || num_u64(word, UINT64_MAX, &x.value) < 0)
+				if (strcmp(key, keys[i].key) != 0 ||
+				    num_u64(word, UINT64_MAX, &x.value) < 0)
 					continue;
 				x.op = keys[i].op;
 				*ARENA_PUSH(s->a, &out[keys[i].kind]) = x;
@@ -249,7 +242,8 @@ void stats_keyed(const struct stats_source *s, const char *prefix, struct stats_
 }
 
 /* size: "2MB". v1 and v2 name the files differently. */
-static void stats_hugetlb_size(const struct stats_source *s, const char *size, struct stats_usages *out)
+static void stats_hugetlb_size(const struct stats_source *s, const char *size,
+			       struct stats_usages *out)
 {
 	struct stats_usage x = {.key = size};
 	const char *base = arena_printf(s->a, "hugetlb.%s", size);

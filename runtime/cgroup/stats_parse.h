@@ -4,9 +4,9 @@
 #include "cgroup/stats.h"
 
 /*
- * Readers of the kinds of text that control files hold. dir: one directory of the container, NULL when the
- * node lacks it. A missing or unreadable file leaves the output as it was; lines that make no sense are
- * skipped, for kernels add lines.
+ * Readers of the kinds of text that control files hold. dir: one directory of the container, NULL
+ * when the node lacks it. A missing or unreadable file leaves the output as it was; lines that make
+ * no sense are skipped, for kernels add lines.
  */
 struct stats_source {
 	struct arena *a;

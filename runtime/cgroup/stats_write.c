@@ -11,7 +11,8 @@ static void stats_write_numbers(struct json *j, const char *key, const struct st
 	json_close(j, ']');
 }
 
-static void stats_write_pressure_line(struct json *j, const char *key, const struct stats_pressure_line *l)
+static void stats_write_pressure_line(struct json *j, const char *key,
+				      const struct stats_pressure_line *l)
 {
 	json_open(j, key, '{');
 	json_literal(j, "avg10", l->avg10 != NULL ? l->avg10 : "0");

@@ -15,7 +15,8 @@
 
 #define UPDATE_MAX_TEXT 65536
 
-/* Files with one entry a line, by first word, and what puts an entry back that was not there before. */
+/* Files with one entry a line, by first word, and what puts an entry back that was not there
+ * before. */
 static const struct update_keyed {
 	const char *prefix; /* of the file's name */
 	const char *unset;
@@ -54,7 +55,8 @@ static const struct update_keyed *update_find_keyed(const char *file, const char
 }
 
 /* The line of text that starts with the same word as entry, else one that unsets it. */
-static const char *update_old_entry(struct arena *a, char *text, const char *entry, const char *unset)
+static const char *update_old_entry(struct arena *a, char *text, const char *entry,
+				    const char *unset)
 {
 	size_t n = strcspn(entry, " ");
 
@@ -64,7 +66,8 @@ static const char *update_old_entry(struct arena *a, char *text, const char *ent
 	return arena_printf(a, "%.*s %s", (int)n, entry, unset);
 }
 
-/* A plain value as the kernel takes it back: "default 100" of io.weight and io.bfq.weight as "100". */
+/* A plain value as the kernel takes it back: "default 100" of io.weight and io.bfq.weight as "100".
+ */
 static const char *update_old_value(struct arena *a, char *text)
 {
 	text[strcspn(text, "\n")] = '\0';
@@ -73,7 +76,8 @@ static const char *update_old_value(struct arena *a, char *text)
 	return arena_strdup(a, text);
 }
 
-/* The former value of a setting: of the file itself, or of the entries (one a line) that it changes. */
+/* The former value of a setting: of the file itself, or of the entries (one a line) that it
+ * changes. */
 static const char *update_old(struct arena *a, const struct update_step *step, const char *value)
 {
 	const char *path = arena_printf(a, "%s/%s", step->dir->path, step->file), *old = NULL;
@@ -99,7 +103,9 @@ static int update_prepare(const struct cgroup *c, const struct plan_setting *s, 
 	*step = (struct update_step){.s = s, .dir = settings_dir(c, s)};
 	if (step->dir == NULL)
 		return s->optional ? 0
-				   : err_set(e, ENOTSUP, "%s: the controller '%s' is not available to this container",
+				   : err_set(e, ENOTSUP,
+					     "%s: the controller '%s' is not available to this "
+					     "container",
 					     s->origin, s->controller);
 	struct settings_choice choice = SETTINGS_CHOICE(s);
 	while (step->file == NULL && settings_next(&choice)) {
@@ -117,14 +123,14 @@ static int update_fail(const struct update_step *step, int r, struct err *e)
 
 	if (r == -ENOENT)
 		return err_set(e, ENOENT, "%s: this kernel has no %s", step->s->origin, file);
-	return err_set(e, -r, "%s: the kernel refuses '%s' for %s/%s: %s", step->s->origin, step->s->value,
-		       step->dir->path, file, err_name(-r));
+	return err_set(e, -r, "%s: the kernel refuses '%s' for %s/%s: %s", step->s->origin,
+		       step->s->value, step->dir->path, file, err_name(-r));
 }
 
 /*
- * Some values are bounded by others (memory by memory and swap, burst by quota, quota and period by the
- * parent's share), so which has to be written first depends on both and on what was there. What is refused
- * with EINVAL is tried again after all others, for as long as that helps.
+ * Some values are bounded by others (memory by memory and swap, burst by quota, quota and period by
+ * the parent's share), so which has to be written first depends on both and on what was there. What
+ * is refused with EINVAL is tried again after all others, for as long as that helps.
  */
 static int update_write(struct update_step *steps, size_t n, struct err *e)
 {
@@ -172,7 +178,8 @@ static void update_undo(const struct update_step *steps, size_t n, struct arena 
 		old[k] = *steps[i].s;
 		old[k].file = steps[i].file;
 		old[k].value = steps[i].old;
-		back[k] = (struct update_step){.s = &old[k], .dir = steps[i].dir, .file = steps[i].file};
+		back[k] = (struct update_step){
+			.s = &old[k], .dir = steps[i].dir, .file = steps[i].file};
 		k++;
 	}
 	if (update_write(back, k, &why) < 0)
@@ -219,18 +226,21 @@ static int update_complete_memory(const struct stats_source *s, struct oci_memor
 	uint64_t now;
 	bool v2 = s->dir != NULL && s->dir->v2;
 
-	if (v2 && m->swap.set && m->swap.v > 0 && !m->limit.set && stats_number(s, "memory.max", &now) == 0 &&
-	    now <= INT64_MAX)
+	if (v2 && m->swap.set && m->swap.v > 0 && !m->limit.set &&
+	    stats_number(s, "memory.max", &now) == 0 && now <= INT64_MAX)
 		m->limit = (struct opt_i64){true, (int64_t)now};
 	if (!m->check_before_update.v || !m->limit.set || m->limit.v <= 0)
 		return 0;
-	if (stats_number(s, v2 ? "memory.current" : "memory.usage_in_bytes", &now) == 0 && now > (uint64_t)m->limit.v)
-		return err_set(e, EBUSY, "linux.resources.memory.limit: %lld is below the %llu bytes in use",
+	if (stats_number(s, v2 ? "memory.current" : "memory.usage_in_bytes", &now) == 0 &&
+	    now > (uint64_t)m->limit.v)
+		return err_set(e, EBUSY,
+			       "linux.resources.memory.limit: %lld is below the %llu bytes in use",
 			       (long long)m->limit.v, (unsigned long long)now);
 	return 0;
 }
 
-int update_complete(const struct cgroup *c, struct oci_resources *res, struct arena *a, struct err *e)
+int update_complete(const struct cgroup *c, struct oci_resources *res, struct arena *a,
+		    struct err *e)
 {
 	struct stats_source cpu = {a, stats_dir(c, "cpu")}, memory = {a, stats_dir(c, "memory")};
 

@@ -6,8 +6,10 @@
 struct oci_resources;
 
 /*
- * Fills in what a partial update needs and does not give, from what the kernel has now: one v2 file holds CPU
- * quota and period, and the v2 swap limit is the difference to the memory limit. With
- * memory.checkBeforeUpdate, -EBUSY when more memory is in use than the new limit. Nothing is written.
+ * Fills in what a partial update needs and does not give, from what the kernel has now: one v2 file
+ * holds CPU quota and period, and the v2 swap limit is the difference to the memory limit. With
+ * memory.checkBeforeUpdate, -EBUSY when more memory is in use than the new limit. Nothing is
+ * written.
  */
-int update_complete(const struct cgroup *c, struct oci_resources *res, struct arena *a, struct err *e);
+int update_complete(const struct cgroup *c, struct oci_resources *res, struct arena *a,
+		    struct err *e);

@@ -37,7 +37,8 @@ static const char *v2_missing(int dir, struct arena *a)
 	return out;
 }
 
-/* All at once; if the kernel refuses one (cpu with realtime tasks, a cgroup with processes), one by one. */
+/* All at once; if the kernel refuses one (cpu with realtime tasks, a cgroup with processes), one by
+ * one. */
 static void v2_pass_on(int dir, struct arena *a)
 {
 	const char *missing = v2_missing(dir, a);
@@ -52,7 +53,8 @@ static void v2_pass_on(int dir, struct arena *a)
 	}
 }
 
-static int v2_check(const struct cgroup_dir *d, const struct plan_cgroup *pc, struct arena *a, struct err *e)
+static int v2_check(const struct cgroup_dir *d, const struct plan_cgroup *pc, struct arena *a,
+		    struct err *e)
 {
 	char *have;
 	int r = io_read_file(d->fd, "cgroup.controllers", 4096, a, &have, NULL);
@@ -64,13 +66,16 @@ static int v2_check(const struct cgroup_dir *d, const struct plan_cgroup *pc, st
 		if (!s->v2 || s->optional || s->controller[0] == '\0' ||
 		    v2_has_word(have, s->controller, strlen(s->controller)))
 			continue;
-		return err_set(e, ENOTSUP, "%s: the controller '%s' is not available in the cgroup '%s' (it has: %.*s)",
+		return err_set(e, ENOTSUP,
+			       "%s: the controller '%s' is not available in the cgroup '%s' (it "
+			       "has: %.*s)",
 			       s->origin, s->controller, d->path, (int)strcspn(have, "\n"), have);
 	}
 	return 0;
 }
 
-int v2_enable(const struct cgroup_dir *d, const struct plan_cgroup *pc, struct arena *a, struct err *e)
+int v2_enable(const struct cgroup_dir *d, const struct plan_cgroup *pc, struct arena *a,
+	      struct err *e)
 {
 	autoclose int dir = open(d->mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char *rest = arena_strdup(a, d->path + strlen(d->mount));

@@ -4,8 +4,10 @@
 #include "cgroup/cgroup.h"
 
 /*
- * Makes the controllers usable in a v2 directory: writes "+c" to cgroup.subtree_control of every directory from the
- * mount down to its parent. All that a parent has are passed on, so that statistics are there and rdma or misc limits
- * come for free; what a limit of the plan needs and can't be had is an error naming the limit.
+ * Makes the controllers usable in a v2 directory: writes "+c" to cgroup.subtree_control of every
+ * directory from the mount down to its parent. All that a parent has are passed on, so that
+ * statistics are there and rdma or misc limits come for free; what a limit of the plan needs and
+ * can't be had is an error naming the limit.
  */
-int v2_enable(const struct cgroup_dir *d, const struct plan_cgroup *pc, struct arena *a, struct err *e);
+int v2_enable(const struct cgroup_dir *d, const struct plan_cgroup *pc, struct arena *a,
+	      struct err *e);

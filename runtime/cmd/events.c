@@ -44,7 +44,8 @@ static int events_interval(const char *s, struct err *e)
 		if (digits > 0 && digits < sizeof(number))
 			memcpy(number, p, digits);
 		for (size_t i = 0; i < ARRAY_LEN(units); i++)
-			if (strlen(units[i].name) == letters && memcmp(p + digits, units[i].name, letters) == 0)
+			if (strlen(units[i].name) == letters &&
+			    memcmp(p + digits, units[i].name, letters) == 0)
 				ms = units[i].ms;
 		if (ms == 0 || num_u64(number, EVENTS_MAX_MS, &value) < 0)
 			break;
@@ -52,7 +53,9 @@ static int events_interval(const char *s, struct err *e)
 		p += digits + letters;
 	}
 	if (*p != '\0' || total == 0 || total > EVENTS_MAX_MS)
-		return err_set(e, EINVAL, "--interval: must be a duration above 0 such as 5s, got '%.100s'", s);
+		return err_set(e, EINVAL,
+			       "--interval: must be a duration above 0 such as 5s, got '%.100s'",
+			       s);
 	return (int)total;
 }
 
@@ -94,12 +97,14 @@ static int64_t events_now_ms(void)
 }
 
 /* Until the container's init ends. */
-static int events_follow(const struct target *t, struct oom_watch *w, int pidfd, int interval, struct err *e)
+static int events_follow(const struct target *t, struct oom_watch *w, int pidfd, int interval,
+			 struct err *e)
 {
 	int64_t next = events_now_ms() + interval;
 
 	for (;;) {
-		struct pollfd fds[] = {{.fd = w->fd, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+		struct pollfd fds[] = {{.fd = w->fd, .events = POLLIN},
+				       {.fd = pidfd, .events = POLLIN}};
 		int64_t left = next - events_now_ms();
 		int r = 0;
 
@@ -119,7 +124,8 @@ static int events_follow(const struct target *t, struct oom_watch *w, int pidfd,
 	}
 }
 
-static int events_run(const struct cmd_global *g, const void *options, int n, char **operands, struct err *e)
+static int events_run(const struct cmd_global *g, const void *options, int n, char **operands,
+		      struct err *e)
 {
 	const struct events_options *o = options;
 	autotarget struct target t = TARGET_EMPTY;
@@ -136,7 +142,8 @@ static int events_run(const struct cmd_global *g, const void *options, int n, ch
 	if (t.status == STATUS_STOPPED || pidfd < 0)
 		return err_set(e, ESRCH, "container with id %s is not running", t.record->id);
 	if (t.cgroup.n == 0)
-		return err_set(e, ENOENT, "container %s has no cgroup of its own to count in", t.record->id);
+		return err_set(e, ENOENT, "container %s has no cgroup of its own to count in",
+			       t.record->id);
 	if (o->stats)
 		return events_stats(&t, e);
 	r = oom_watch_open(&w, &t.cgroup, g->arena, e);

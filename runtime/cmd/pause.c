@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmd/target.h"
 
-static int pause_run(const struct cmd_global *g, const void *options, int n, char **operands, struct err *e)
+static int pause_run(const struct cmd_global *g, const void *options, int n, char **operands,
+		     struct err *e)
 {
 	autotarget struct target t = TARGET_EMPTY;
 	int r = target_open(&t, g, operands[0], STORE_LOCK, e);
@@ -11,7 +12,8 @@ static int pause_run(const struct cmd_global *g, const void *options, int n, cha
 	if (r < 0)
 		return r;
 	if (t.status != STATUS_RUNNING && t.status != STATUS_CREATED)
-		return err_set(e, EINVAL, "cannot pause a container that is %s: container not running",
+		return err_set(e, EINVAL,
+			       "cannot pause a container that is %s: container not running",
 			       status_name(t.status));
 	if (t.cgroup.n == 0)
 		return err_set(e, ENOENT, "cannot pause: the container has no cgroup of its own");

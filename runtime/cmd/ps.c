@@ -76,7 +76,8 @@ static int64_t ps_pid(const char *line, size_t column)
 			line += n;
 			continue;
 		}
-		(void)snprintf(word, sizeof(word), "%.*s", (int)(n < sizeof(word) ? n : sizeof(word) - 1), line);
+		(void)snprintf(word, sizeof(word), "%.*s",
+			       (int)(n < sizeof(word) ? n : sizeof(word) - 1), line);
 		return num_i64(word, 1, INT32_MAX, &pid) == 0 ? pid : -1;
 	}
 }
@@ -133,7 +134,8 @@ static int ps_json(const pid_t *pids, size_t n, struct arena *a, struct err *e)
 	return document_print(&j, e);
 }
 
-static int ps_run(const struct cmd_global *g, const void *options, int n, char **operands, struct err *e)
+static int ps_run(const struct cmd_global *g, const void *options, int n, char **operands,
+		  struct err *e)
 {
 	const struct ps_options *o = options;
 	bool json = o->format != NULL && strcmp(o->format, "json") == 0;
@@ -143,7 +145,8 @@ static int ps_run(const struct cmd_global *g, const void *options, int n, char *
 	char *text;
 
 	if (!json && o->format != NULL && strcmp(o->format, "table") != 0)
-		return err_set(e, EINVAL, "--format: must be table or json, got '%.100s'", o->format);
+		return err_set(e, EINVAL, "--format: must be table or json, got '%.100s'",
+			       o->format);
 	int r = target_open(&t, g, operands[0], STORE_NO_LOCK, e);
 	if (r == 0 && t.cgroup.n > 0) {
 		r = cgroup_pids(&t.cgroup, g->arena, &pids, &n_pids, e);

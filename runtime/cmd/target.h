@@ -11,11 +11,16 @@ struct target {
 	struct store_entry entry;
 	struct record *record;
 	enum status status;
-	struct cgroup cgroup; /* directories open; none when the container has no cgroup or it is gone */
+	struct cgroup
+		cgroup; /* directories open; none when the container has no cgroup or it is gone */
 };
-#define TARGET_EMPTY {.store = {.root = FD_NONE}, .entry = {.dir = FD_NONE, .lock = FD_NONE}}
+#define TARGET_EMPTY                                                                               \
+	{                                                                                          \
+		.store = {.root = FD_NONE}, .entry = {.dir = FD_NONE, .lock = FD_NONE }            \
+	}
 
-/* Opens the container and finds out its status. 0 or -errno; the caller calls target_done() either way. */
+/* Opens the container and finds out its status. 0 or -errno; the caller calls target_done() either
+ * way. */
 int target_open(struct target *t, const struct cmd_global *g, const char *id, enum store_lock lock,
 		struct err *e);
 void target_done(struct target *t);

@@ -13,35 +13,46 @@
 
 struct update_options {
 	const char *resources;
-	const char *blkio_weight, *cpu_period, *cpu_quota, *cpu_burst, *cpu_share, *cpu_rt_period, *cpu_rt_runtime,
-		*cpuset_cpus, *cpuset_mems, *cpu_idle, *memory, *memory_reservation, *memory_swap, *pids_limit;
+	const char *blkio_weight, *cpu_period, *cpu_quota, *cpu_burst, *cpu_share, *cpu_rt_period,
+		*cpu_rt_runtime, *cpuset_cpus, *cpuset_mems, *cpu_idle, *memory,
+		*memory_reservation, *memory_swap, *pids_limit;
 	const char *l3_cache_schema, *mem_bw_schema;
 };
 
 #define UPDATE_OPTION(name, letter, member, value, help)                                           \
-	{name, letter, CMD_STRING, offsetof(struct update_options, member), value, help}
+	{                                                                                          \
+		name, letter, CMD_STRING, offsetof(struct update_options, member), value, help     \
+	}
 
 static const struct cmd_option update_options[] = {
-	UPDATE_OPTION("resources", 'r', resources, "FILE",
-		      "JSON of linux.resources, - for standard input; the other options are ignored"),
+	UPDATE_OPTION(
+		"resources", 'r', resources, "FILE",
+		"JSON of linux.resources, - for standard input; the other options are ignored"),
 	UPDATE_OPTION("blkio-weight", 0, blkio_weight, "WEIGHT", "share of block I/O, 10 to 1000"),
 	UPDATE_OPTION("cpu-period", 0, cpu_period, "US", "CPU time period, in microseconds"),
 	UPDATE_OPTION("cpu-quota", 0, cpu_quota, "US", "CPU time within a period, -1 for no limit"),
 	UPDATE_OPTION("cpu-burst", 0, cpu_burst, "US", "unused CPU time that may be spent later"),
-	UPDATE_OPTION("cpu-share", 0, cpu_share, "SHARES", "share of CPU time against other containers"),
-	UPDATE_OPTION("cpu-rt-period", 0, cpu_rt_period, "US", "period of realtime scheduling (cgroup v1)"),
-	UPDATE_OPTION("cpu-rt-runtime", 0, cpu_rt_runtime, "US", "realtime time within a period (cgroup v1)"),
+	UPDATE_OPTION("cpu-share", 0, cpu_share, "SHARES",
+		      "share of CPU time against other containers"),
+	UPDATE_OPTION("cpu-rt-period", 0, cpu_rt_period, "US",
+		      "period of realtime scheduling (cgroup v1)"),
+	UPDATE_OPTION("cpu-rt-runtime", 0, cpu_rt_runtime, "US",
+		      "realtime time within a period (cgroup v1)"),
 	UPDATE_OPTION("cpuset-cpus", 0, cpuset_cpus, "LIST", "CPUs to use, such as 0-3,8"),
 	UPDATE_OPTION("cpuset-mems", 0, cpuset_mems, "LIST", "memory nodes to use"),
 	UPDATE_OPTION("cpu-idle", 0, cpu_idle, "0|1", "run only where a CPU would be idle"),
 	UPDATE_OPTION("memory", 0, memory, "BYTES", "memory limit, with k, m, g or t; -1 for none"),
-	UPDATE_OPTION("memory-reservation", 0, memory_reservation, "BYTES", "memory kept when it is short"),
-	UPDATE_OPTION("memory-swap", 0, memory_swap, "BYTES", "limit of memory and swap together, -1 for none"),
+	UPDATE_OPTION("memory-reservation", 0, memory_reservation, "BYTES",
+		      "memory kept when it is short"),
+	UPDATE_OPTION("memory-swap", 0, memory_swap, "BYTES",
+		      "limit of memory and swap together, -1 for none"),
 	UPDATE_OPTION("pids-limit", 0, pids_limit, "N", "number of tasks, -1 for no limit"),
 	UPDATE_OPTION("l3-cache-schema", 0, l3_cache_schema, "SCHEMA", "L3 cache of Intel RDT"),
 	UPDATE_OPTION("mem-bw-schema", 0, mem_bw_schema, "SCHEMA", "memory bandwidth of Intel RDT"),
-	{"kernel-memory", 0, CMD_IGNORED_VALUE, 0, "BYTES", "ignored: kernels have no such limit any more"},
-	{"kernel-memory-tcp", 0, CMD_IGNORED_VALUE, 0, "BYTES", "ignored: kernels have no such limit any more"},
+	{"kernel-memory", 0, CMD_IGNORED_VALUE, 0, "BYTES",
+	 "ignored: kernels have no such limit any more"},
+	{"kernel-memory-tcp", 0, CMD_IGNORED_VALUE, 0, "BYTES",
+	 "ignored: kernels have no such limit any more"},
 	{0},
 };
 
@@ -50,13 +61,15 @@ static bool update_given(const char *s)
 	return s != NULL && s[0] != '\0';
 }
 
-static int update_i64(const char *name, const char *s, int64_t min, struct opt_i64 *out, struct err *e)
+static int update_i64(const char *name, const char *s, int64_t min, struct opt_i64 *out,
+		      struct err *e)
 {
 	if (!update_given(s))
 		return 0;
 	int r = num_i64(s, min, INT64_MAX, &out->v);
 	if (r < 0)
-		return err_set(e, -r, "--%s: must be a whole number from %lld, got '%.100s'", name, (long long)min, s);
+		return err_set(e, -r, "--%s: must be a whole number from %lld, got '%.100s'", name,
+			       (long long)min, s);
 	out->set = true;
 	return 0;
 }
@@ -67,36 +80,52 @@ static int update_u64(const char *name, const char *s, struct opt_u64 *out, stru
 		return 0;
 	int r = num_u64(s, UINT64_MAX, &out->v);
 	if (r < 0)
-		return err_set(e, -r, "--%s: must be a whole number not below 0, got '%.100s'", name, s);
+		return err_set(e, -r, "--%s: must be a whole number not below 0, got '%.100s'",
+			       name, s);
 	out->set = true;
 	return 0;
 }
 
-/* "512", "512k", "2G", "2GiB": powers of 1024; -1 for no limit. */
-static int update_bytes(struct arena *a, const char *name, const char *s, struct opt_i64 *out, struct err *e)
+/* What the letters after a size mean: "", "b", "k", "KiB", "GB", ...; powers of 1024. 0: nothing.
+ */
+static int64_t update_unit(const char *s)
 {
-	static const char units[] = "bkmgtp";
-	int64_t value, factor = 1;
+	static const char letters[] = "bkmgtp";
+	/* the bit that makes an ASCII letter lower case */
+	const char *at = *s != '\0' ? strchr(letters, *s | 0x20) : letters;
+	int64_t factor = 1;
+
+	if (at == NULL || *at == '\0')
+		return 0;
+	if (*s != '\0' && s[1] != '\0' && strcmp(s + 1, "b") != 0 && strcmp(s + 1, "B") != 0 &&
+	    strcmp(s + 1, "iB") != 0)
+		return 0;
+	for (const char *l = letters; l < at; l++)
+		factor *= 1024;
+	return factor;
+}
+
+/* A size with or without a unit, or -1 for no limit. */
+static int update_bytes(struct arena *a, const char *name, const char *s, struct opt_i64 *out,
+			struct err *e)
+{
+	int64_t value;
 
 	if (!update_given(s))
 		return 0;
 	size_t digits = strspn(s, "-0123456789");
-	const char *unit = s + digits;
-	/* the bit that makes an ASCII letter lower case */
-	const char *at = *unit != '\0' ? strchr(units, *unit | 0x20) : NULL;
-	for (const char *u = units; at != NULL && u < at; u++)
-		factor *= 1024;
-	const char *rest = *unit != '\0' ? unit + 1 : unit;
-	bool known = *unit == '\0' || (at != NULL && *at != '\0' && (strcmp(rest, "") == 0 || strcmp(rest, "b") == 0 ||
-								     strcmp(rest, "B") == 0 || strcmp(rest, "iB") == 0));
-	if (!known || num_i64(arena_strndup(a, s, digits), -1, INT64_MAX, &value) < 0 ||
-	    (value == -1 && *unit != '\0') || __builtin_mul_overflow(value, factor, &value))
-		return err_set(e, EINVAL, "--%s: must be a size such as 512m or 2g, or -1, got '%.100s'", name, s);
+	int64_t factor = update_unit(s + digits);
+	if (factor == 0 || num_i64(arena_strndup(a, s, digits), -1, INT64_MAX, &value) < 0 ||
+	    (value == -1 && s[digits] != '\0') || __builtin_mul_overflow(value, factor, &value))
+		return err_set(e, EINVAL,
+			       "--%s: must be a size such as 512m or 2g, or -1, got '%.100s'", name,
+			       s);
 	*out = (struct opt_i64){true, value};
 	return 0;
 }
 
-static int update_cpu(const struct update_options *o, struct arena *a, struct oci_cpu *c, struct err *e)
+static int update_cpu(const struct update_options *o, struct arena *a, struct oci_cpu *c,
+		      struct err *e)
 {
 	int r = update_u64("cpu-share", o->cpu_share, &c->shares, e);
 
@@ -117,25 +146,28 @@ static int update_cpu(const struct update_options *o, struct arena *a, struct oc
 	return r;
 }
 
-static int update_memory(const struct update_options *o, struct arena *a, struct oci_memory *m, struct err *e)
+static int update_memory(const struct update_options *o, struct arena *a, struct oci_memory *m,
+			 struct err *e)
 {
 	int r = update_bytes(a, "memory", o->memory, &m->limit, e);
 
 	if (r == 0)
-		r = update_bytes(a, "memory-reservation", o->memory_reservation, &m->reservation, e);
+		r = update_bytes(a, "memory-reservation", o->memory_reservation, &m->reservation,
+				 e);
 	if (r == 0)
 		r = update_bytes(a, "memory-swap", o->memory_swap, &m->swap, e);
 	return r;
 }
 
-static int update_from_options(const struct update_options *o, struct arena *a, struct oci_resources **out,
-			       struct err *e)
+static int update_from_options(const struct update_options *o, struct arena *a,
+			       struct oci_resources **out, struct err *e)
 {
 	struct oci_resources *res = arena_new(a, struct oci_resources);
 
 	if (update_given(o->l3_cache_schema) || update_given(o->mem_bw_schema))
 		return err_set(e, ENOTSUP, "--%s: Intel RDT is not supported",
-			       update_given(o->l3_cache_schema) ? "l3-cache-schema" : "mem-bw-schema");
+			       update_given(o->l3_cache_schema) ? "l3-cache-schema"
+								: "mem-bw-schema");
 	res->cpu = arena_new(a, struct oci_cpu);
 	res->memory = arena_new(a, struct oci_memory);
 	res->pids = arena_new(a, struct oci_pids);
@@ -151,12 +183,14 @@ static int update_from_options(const struct update_options *o, struct arena *a, 
 	return r;
 }
 
-static int update_from_file(const char *name, struct arena *a, struct oci_resources **out, struct err *e)
+static int update_from_file(const char *name, struct arena *a, struct oci_resources **out,
+			    struct err *e)
 {
 	char *text;
 	size_t len;
-	int r = strcmp(name, "-") == 0 ? io_read_all(STDIN_FILENO, UPDATE_MAX_TEXT, a, &text, &len)
-				       : io_read_file(AT_FDCWD, name, UPDATE_MAX_TEXT, a, &text, &len);
+	int r = strcmp(name, "-") == 0
+			? io_read_all(STDIN_FILENO, UPDATE_MAX_TEXT, a, &text, &len)
+			: io_read_file(AT_FDCWD, name, UPDATE_MAX_TEXT, a, &text, &len);
 
 	if (r < 0)
 		return err_sys(e, -r, "--resources: '%.300s'", name);
@@ -165,11 +199,13 @@ static int update_from_file(const char *name, struct arena *a, struct oci_resour
 }
 
 /* The settings of the resources for this node, as at creation. */
-static int update_plan(const struct target *t, struct oci_resources *res, struct plan *p, struct arena *a,
-		       struct err *e)
+static int update_plan(const struct target *t, struct oci_resources *res, struct plan *p,
+		       struct arena *a, struct err *e)
 {
 	__attribute__((cleanup(host_done))) struct host h = {.root = FD_NONE};
-	struct oci_linux l = {.resources = res, .cgroups_path = "/update"}; /* the directories are those of the record */
+	struct oci_linux l = {.resources = res,
+			      .cgroups_path =
+				      "/update"}; /* the directories are those of the record */
 	struct oci_config config = {.linux = &l};
 	/* systemd's units are written through the same files as the others' */
 	struct plan_options options = {.id = t->record->id, .manager = CGROUP_FS};
@@ -180,7 +216,8 @@ static int update_plan(const struct target *t, struct oci_resources *res, struct
 	return r < 0 ? r : plan_cgroup_build(p, &in, e);
 }
 
-static int update_run(const struct cmd_global *g, const void *options, int n, char **operands, struct err *e)
+static int update_run(const struct cmd_global *g, const void *options, int n, char **operands,
+		      struct err *e)
 {
 	const struct update_options *o = options;
 	autotarget struct target t = TARGET_EMPTY;
@@ -195,7 +232,8 @@ static int update_run(const struct cmd_global *g, const void *options, int n, ch
 	if (r < 0)
 		return r;
 	if (t.status == STATUS_STOPPED || t.status == STATUS_CREATING)
-		return err_set(e, ESRCH, "cannot update a container that is %s: container not running",
+		return err_set(e, ESRCH,
+			       "cannot update a container that is %s: container not running",
 			       status_name(t.status));
 	if (t.cgroup.n == 0)
 		return err_set(e, ENOENT, "cannot update: the container has no cgroup of its own");

@@ -1,20 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host/cgroupfs.h"
 
-#include <fcntl.h>
-#include <linux/magic.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/vfs.h>
 
 #include "base/io.h"
 
-#define CGROUPFS_MOUNT "/sys/fs/cgroup"
 #define CGROUPFS_FILE_MAX ((size_t)4 << 20)
+#define CGROUPFS_DEPTH 64 /* of mounts on mounts; ends a circle in a file that is no mountinfo */
 
 struct cgroupfs_list {
 	struct host_hierarchy *v;
 	size_t n, cap;
+};
+
+struct cgroupfs_mount {
+	const char *id, *parent, *path;
+	const char *root, *controllers; /* NULL when it is no cgroup hierarchy */
+	bool v2;
+};
+
+struct cgroupfs_read {
+	struct cgroupfs_mounts {
+		struct cgroupfs_mount *v;
+		size_t n, cap;
+	} mounts;
+	struct cgroupfs_list list;
 };
 
 /* mountinfo writes space, tab, newline and backslash as \ooo. In place. */
@@ -23,7 +33,8 @@ static void cgroupfs_unescape(char *s)
 	char *to = s;
 
 	for (char *from = s; *from != '\0'; to++) {
-		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] != '\0' && from[3] != '\0') {
+		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] != '\0' &&
+		    from[3] != '\0') {
 			*to = (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0'));
 			from += 4;
 		} else {
@@ -42,8 +53,14 @@ static char *cgroupfs_field(char **rest)
 /* "rw,cpu,cpuacct,xattr" -> "cpu,cpuacct": what names the hierarchy in /proc/PID/cgroup. */
 static char *cgroupfs_controllers(struct arena *a, char *options)
 {
-	static const char *const other[] = {"rw",	   "ro",	    "xattr",	    "noprefix",
-					    "clone_children", "release_agent=", "cpuset_v2_mode", "favordynmods"};
+	static const char *const other[] = {"rw",
+					    "ro",
+					    "xattr",
+					    "noprefix",
+					    "clone_children",
+					    "release_agent=",
+					    "cpuset_v2_mode",
+					    "favordynmods"};
 	char *out = arena_alloc(a, strlen(options) + 1);
 	size_t n = 0;
 
@@ -62,40 +79,93 @@ static char *cgroupfs_controllers(struct arena *a, char *options)
 }
 
 /* 36 35 98:0 ROOT MOUNT OPTIONS [tags...] - TYPE SOURCE SUPER */
-static void cgroupfs_mount_line(struct arena *a, char *line, struct cgroupfs_list *list)
+static void cgroupfs_mount_line(struct arena *a, char *line, struct cgroupfs_read *read)
 {
 	char *field[6], *rest = line;
 
 	for (int i = 0; i < 6; i++)
 		if ((field[i] = cgroupfs_field(&rest)) == NULL)
 			return;
+	cgroupfs_unescape(field[4]);
+	struct cgroupfs_mount *m = ARENA_PUSH(a, &read->mounts);
+	*m = (struct cgroupfs_mount){.id = field[0], .parent = field[1], .path = field[4]};
 	while (rest != NULL && strcmp(cgroupfs_field(&rest), "-") != 0)
 		;
 	char *type = rest != NULL ? cgroupfs_field(&rest) : NULL;
 	if (type == NULL || rest == NULL || strncmp(type, "cgroup", 6) != 0)
 		return;
 	(void)cgroupfs_field(&rest);
-	bool v2 = strcmp(type, "cgroup2") == 0;
-	if (rest == NULL || (!v2 && strcmp(type, "cgroup") != 0))
+	m->v2 = strcmp(type, "cgroup2") == 0;
+	if (rest == NULL || (!m->v2 && strcmp(type, "cgroup") != 0))
 		return;
 	cgroupfs_unescape(field[3]);
-	cgroupfs_unescape(field[4]);
-	const char *controllers = v2 ? "" : cgroupfs_controllers(a, rest);
-	for (size_t i = 0; i < list->n; i++)
-		if (strcmp(list->v[i].controllers, controllers) == 0)
-			return; /* mounted a second time, perhaps inside a container */
-	*ARENA_PUSH(a, list) = (struct host_hierarchy){
-		.controllers = controllers,
-		.mount = arena_strdup(a, field[4]),
-		/* a bind of a part shows paths that start with it: kept here until the own path is known */
-		.own = arena_strdup(a, field[3]),
-		.v2 = v2,
-	};
+	m->root = field[3];
+	m->controllers = m->v2 ? "" : cgroupfs_controllers(a, rest);
+}
+
+/* Whether z lies on the way to m. A mount whose parent is the same was made later: made earlier it
+ * would be m's parent. */
+static bool cgroupfs_is_before(const struct cgroupfs_mount *z, const struct cgroupfs_mount *m)
+{
+	size_t n = strlen(z->path);
+
+	return z != m && strcmp(z->parent, m->parent) == 0 && strncmp(z->path, m->path, n) == 0 &&
+	       (m->path[n] == '/' || (n == 1 && m->path[1] != '\0'));
+}
+
+/* A private view (a container, unshare) may lie over mounts that are still listed: over m itself,
+ * or over the way to it or to one that it is mounted on. */
+static bool cgroupfs_is_hidden(const struct cgroupfs_read *read, const struct cgroupfs_mount *m)
+{
+	const struct cgroupfs_mount *at = m;
+
+	for (int depth = 0; at != NULL && depth < CGROUPFS_DEPTH; depth++) {
+		const struct cgroupfs_mount *parent = NULL;
+
+		for (size_t i = 0; i < read->mounts.n; i++) {
+			const struct cgroupfs_mount *z = &read->mounts.v[i];
+
+			if (cgroupfs_is_before(z, at) ||
+			    (at == m && strcmp(z->parent, m->id) == 0 &&
+			     strcmp(z->path, m->path) == 0))
+				return true;
+			if (z != at && strcmp(z->id, at->parent) == 0)
+				parent = z;
+		}
+		at = parent;
+	}
+	return false;
+}
+
+static void cgroupfs_choose(struct arena *a, struct cgroupfs_read *read)
+{
+	struct cgroupfs_list *list = &read->list;
+
+	for (size_t i = 0; i < read->mounts.n; i++) {
+		const struct cgroupfs_mount *m = &read->mounts.v[i];
+		bool again = m->controllers == NULL;
+
+		/* mounted a second time, perhaps in a container */
+		for (size_t k = 0; k < list->n; k++)
+			again = again || strcmp(list->v[k].controllers, m->controllers) == 0;
+		if (again || cgroupfs_is_hidden(read, m))
+			continue;
+		*ARENA_PUSH(a, list) = (struct host_hierarchy){
+			.controllers = m->controllers,
+			.mount = m->path,
+			/* a bind of a part shows paths that start with it: kept here until the own
+			   path is known */
+			.own = m->root,
+			.v2 = m->v2,
+		};
+	}
 }
 
 /* 5:cpu,cpuacct:/path, and 0::/path for v2. */
-static void cgroupfs_own_line(struct arena *a, char *line, struct cgroupfs_list *list)
+static void cgroupfs_own_line(struct arena *a, char *line, struct cgroupfs_read *read)
 {
+	struct cgroupfs_list *list = &read->list;
+
 	(void)strsep(&line, ":");
 	char *controllers = line != NULL ? strsep(&line, ":") : NULL;
 
@@ -106,13 +176,15 @@ static void cgroupfs_own_line(struct arena *a, char *line, struct cgroupfs_list 
 		if (strcmp(h->controllers, controllers) != 0)
 			continue;
 		size_t root = strcmp(h->own, "/") == 0 ? 0 : strlen(h->own);
-		bool inside = strncmp(line, h->own, root) == 0 && (line[root] == '/' || line[root] == '\0');
+		bool inside = strncmp(line, h->own, root) == 0 &&
+			      (line[root] == '/' || line[root] == '\0');
 		h->own = arena_strdup(a, inside && line[root] != '\0' ? line + root : "/");
 	}
 }
 
-static int cgroupfs_lines(struct host *h, const char *file, struct cgroupfs_list *list,
-			  void (*one)(struct arena *, char *, struct cgroupfs_list *), struct err *e)
+static int cgroupfs_lines(struct host *h, const char *file, struct cgroupfs_read *read,
+			  void (*one)(struct arena *, char *, struct cgroupfs_read *),
+			  struct err *e)
 {
 	char *text;
 	int r = io_read_file(h->root, file, CGROUPFS_FILE_MAX, h->arena, &text, NULL);
@@ -121,7 +193,7 @@ static int cgroupfs_lines(struct host *h, const char *file, struct cgroupfs_list
 		return err_sys(e, -r, "/%s", file);
 	for (char *line = strsep(&text, "\n"); line != NULL; line = strsep(&text, "\n"))
 		if (*line != '\0')
-			one(h->arena, line, list);
+			one(h->arena, line, read);
 	return 0;
 }
 
@@ -139,35 +211,20 @@ static enum cgroup_mode cgroupfs_mode(const struct cgroupfs_list *list)
 	return v2 > 0 ? CGROUP_V2 : CGROUP_NONE;
 }
 
-/* Beside v1, a cgroup2 mount may lie hidden under a later one (a private view made of the v1 hierarchies alone). */
-static void cgroupfs_drop_hidden(const struct host *h, struct cgroupfs_list *list)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < list->n; i++) {
-		const char *file = list->v[i].v2 && list->n > 1 ?
-					   arena_printf(h->arena, "%s/cgroup.controllers", list->v[i].mount + 1) :
-					   NULL;
-		if (file == NULL || faccessat(h->root, file, F_OK, 0) == 0)
-			list->v[kept++] = list->v[i];
-	}
-	list->n = kept;
-}
-
 int cgroupfs_probe(struct host *h, struct err *e)
 {
-	struct cgroupfs_list list = {0};
+	struct cgroupfs_read read = {0};
 	struct host_cgroups *c = arena_new(h->arena, struct host_cgroups);
-	int r = cgroupfs_lines(h, "proc/self/mountinfo", &list, cgroupfs_mount_line, e);
+	int r = cgroupfs_lines(h, "proc/self/mountinfo", &read, cgroupfs_mount_line, e);
 
+	cgroupfs_choose(h->arena, &read);
 	if (r == 0)
-		r = cgroupfs_lines(h, "proc/self/cgroup", &list, cgroupfs_own_line, e);
+		r = cgroupfs_lines(h, "proc/self/cgroup", &read, cgroupfs_own_line, e);
 	if (r < 0)
 		return r;
-	cgroupfs_drop_hidden(h, &list);
-	c->v = list.v;
-	c->n = list.n;
-	c->mode = cgroupfs_mode(&list);
+	c->v = read.list.v;
+	c->n = read.list.n;
+	c->mode = cgroupfs_mode(&read.list);
 	h->cgroups = c;
 	return 0;
 }

@@ -14,7 +14,8 @@ enum cgroup_mode {
 };
 
 struct host_hierarchy {
-	const char *controllers; /* v1: "cpu,cpuacct" as the mount options list them; "name=systemd"; v2: "" */
+	const char *controllers; /* v1: "cpu,cpuacct" as the mount options list them;
+				    "name=systemd"; v2: "" */
 	const char *mount;	 /* absolute mount point */
 	const char *own;	 /* the runtime's own cgroup in it, "/user.slice/..." */
 	bool v2;
@@ -26,8 +27,8 @@ struct host_cgroups {
 	size_t n;
 };
 
-/* Reads /proc/self/mountinfo and /proc/self/cgroup below h->root (through the given tree, so that captured
- * ones work) into h->cgroups. Cheap: two reads, one statfs. */
+/* Reads /proc/self/mountinfo and /proc/self/cgroup below h->root (through the given tree, so that
+ * captured ones work) into h->cgroups. Cheap: two reads. Mounts that others hide are left out. */
 int cgroupfs_probe(struct host *h, struct err *e);
 
 /* The hierarchy that holds the v1 controller, or NULL. */

@@ -7,40 +7,64 @@
 #include "plan/limits.h"
 #include "plan/plan.h"
 
-/* Components ".." would reach cgroups of others (and CVE class of path escapes by annotation). */
-static int cgroup_check_path(const char *path, struct err *e)
+/* "a//./b/" as "a/b". Components ".." are refused: they would reach the cgroups of others. */
+static int cgroup_clean_path(const char *path, struct arena *a, const char **out, struct err *e)
 {
 	if (strlen(path) >= 3072)
 		return err_set(e, ENAMETOOLONG, "linux.cgroupsPath: is longer than 3071 bytes");
+	char *clean = arena_alloc(a, strlen(path) + 2);
+	size_t len = 0;
 	for (const char *p = path; *p != '\0';) {
 		size_t n = strcspn(p, "/");
 		if (n == 2 && p[0] == '.' && p[1] == '.')
-			return err_set(e, EINVAL, "linux.cgroupsPath: must not contain '..', got '%.200s'", path);
+			return err_set(e, EINVAL,
+				       "linux.cgroupsPath: must not contain '..', got '%.200s'",
+				       path);
+		if (n > 0 && !(n == 1 && p[0] == '.')) {
+			if (len > 0)
+				clean[len++] = '/';
+			memcpy(clean + len, p, n);
+			len += n;
+		}
 		p += n + (p[n] == '/');
 	}
+	if (len == 0)
+		return err_set(e, EINVAL,
+			       "linux.cgroupsPath: must name a cgroup below the root, got '%.200s'",
+			       path);
+	*out = clean;
 	return 0;
 }
 
-static int cgroup_path(struct plan *p, const struct plan_input *in, const char *path, struct err *e)
+static int cgroup_path(struct plan *p, const char *path, struct err *e)
 {
 	struct plan_cgroup *c = &p->cgroup;
 
 	if (c->manager == CGROUP_SYSTEMD)
-		return err_set(e, ENOTSUP, "--systemd-cgroup: the systemd driver is not part of this build; use cgroupfs");
+		return err_set(e, ENOTSUP,
+			       "--systemd-cgroup: the systemd driver is not part of this build; "
+			       "use cgroupfs");
 	if (path == NULL || path[0] == '\0') {
 		c->path = p->id;
 		c->relative = true;
 		return 0;
 	}
-	if (cgroup_check_path(path, e) < 0)
-		return -e->code;
 	c->relative = path[0] != '/';
-	while (*path == '/')
-		path++;
-	if (*path == '\0')
-		return err_set(e, EINVAL, "linux.cgroupsPath: must name a cgroup below the root");
-	c->path = path;
-	(void)in;
+	return cgroup_clean_path(path, p->arena, &c->path, e);
+}
+
+static int cgroup_access(const char *text, struct plan_device_rule *out, struct err *e)
+{
+	const char *access = text != NULL && text[0] != '\0' ? text : "rwm";
+
+	for (const char *a = access; *a != '\0'; a++) {
+		if (strchr("rwm", *a) == NULL)
+			return err_set(e, EINVAL, "%s.access: must be of r, w and m, got '%.20s'",
+				       out->origin, access);
+		out->access |= *a == 'r'   ? PLAN_ACCESS_READ
+			       : *a == 'w' ? PLAN_ACCESS_WRITE
+					   : PLAN_ACCESS_MKNOD;
+	}
 	return 0;
 }
 
@@ -56,23 +80,22 @@ static int cgroup_rule(struct plan *p, const struct oci_device_rule *r, size_t i
 
 	if (r->type != NULL && r->type[0] != '\0') {
 		if (strlen(r->type) != 1 || strchr("abcu", r->type[0]) == NULL)
-			return err_set(e, EINVAL, "%s.type: must be a, b or c, got '%.20s'", out.origin, r->type);
+			return err_set(e, EINVAL, "%s.type: must be a, b or c, got '%.20s'",
+				       out.origin, r->type);
 		out.type = r->type[0] == 'u' ? 'c' : r->type[0];
 	}
-	if (out.major < -1 || out.minor < -1)
-		return err_set(e, ERANGE, "%s: major and minor must not be negative", out.origin);
-	const char *access = r->access != NULL && r->access[0] != '\0' ? r->access : "rwm";
-	for (const char *a = access; *a != '\0'; a++) {
-		if (strchr("rwm", *a) == NULL)
-			return err_set(e, EINVAL, "%s.access: must be of r, w and m, got '%.20s'", out.origin, access);
-		out.access |= *a == 'r' ? PLAN_ACCESS_READ : (*a == 'w' ? PLAN_ACCESS_WRITE : PLAN_ACCESS_MKNOD);
-	}
+	if (out.major < -1 || out.minor < -1 || out.major > UINT32_MAX || out.minor > UINT32_MAX)
+		return err_set(e, ERANGE,
+			       "%s: major and minor must be numbers of a device, or -1 for any",
+			       out.origin);
+	if (cgroup_access(r->access, &out, e) < 0)
+		return -e->code;
 	*ARENA_PUSH(p->arena, &p->cgroup.rules) = out;
 	return 0;
 }
 
-/* config-linux.md "Default Devices", which the config's rules can't take away, making any node, which is of no use
- * without the right to open it, and /dev/net/tun as both peers have it. */
+/* config-linux.md "Default Devices", which the config's rules can't take away, making any node,
+ * which is of no use without the right to open it, and /dev/net/tun as both peers have it. */
 static void cgroup_default_rules(struct plan *p)
 {
 	static const struct {
@@ -80,8 +103,7 @@ static void cgroup_default_rules(struct plan *p)
 		int major, minor;
 		unsigned int access;
 	} defaults[] = {
-		{'c', -1, -1, PLAN_ACCESS_MKNOD},
-		{'b', -1, -1, PLAN_ACCESS_MKNOD},
+		{'c', -1, -1, PLAN_ACCESS_MKNOD}, {'b', -1, -1, PLAN_ACCESS_MKNOD},
 		{'c', 1, 3, PLAN_ACCESS_ALL},	 /* null */
 		{'c', 1, 5, PLAN_ACCESS_ALL},	 /* zero */
 		{'c', 1, 7, PLAN_ACCESS_ALL},	 /* full */
@@ -95,32 +117,77 @@ static void cgroup_default_rules(struct plan *p)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(defaults); i++)
-		*ARENA_PUSH(p->arena, &p->cgroup.rules) = (struct plan_device_rule){
-			true, defaults[i].type, defaults[i].major, defaults[i].minor, defaults[i].access, "default"};
+		*ARENA_PUSH(p->arena, &p->cgroup.rules) =
+			(struct plan_device_rule){true,
+						  defaults[i].type,
+						  defaults[i].major,
+						  defaults[i].minor,
+						  defaults[i].access,
+						  "default"};
+}
+
+static bool cgroup_is_writable_mount(const struct oci_mount *m)
+{
+	if (m->type == NULL || strncmp(m->type, "cgroup", 6) != 0 || m->destination == NULL ||
+	    strcmp(m->destination, "/sys/fs/cgroup") != 0)
+		return false;
+	for (size_t i = 0; i < m->n_options; i++)
+		if (strcmp(m->options[i], "ro") == 0 || strcmp(m->options[i], "rro") == 0)
+			return false;
+	return true;
+}
+
+/* config-linux.md "Cgroup ownership": with v2, a cgroup namespace of its own and a writable mount
+ * of it, the container's root owns its cgroup. */
+static void cgroup_ownership(struct plan *p, const struct plan_input *in)
+{
+	const struct oci_config *config = in->config;
+
+	if (in->host->cgroups->mode != CGROUP_V2 || (p->ns.create & CLONE_NEWCGROUP) == 0)
+		return;
+	p->cgroup.owner = idmap_outside(&p->ns.uid, 0);
+	if (p->cgroup.owner == in->host->euid || p->cgroup.owner == (uid_t)-1)
+		return;
+	for (size_t i = 0; i < config->n_mounts; i++)
+		if (cgroup_is_writable_mount(&config->mounts[i]))
+			p->cgroup.chown_to_root = true;
+}
+
+static int cgroup_resources(struct plan *p, const struct plan_input *in,
+			    const struct oci_resources *res, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < res->n_devices; i++)
+		r = cgroup_rule(p, &res->devices[i], i, e);
+	if (r == 0 && p->cgroup.rules.n > 0)
+		cgroup_default_rules(p);
+	return r < 0 ? r : limits_build(p, in->host, res, e);
 }
 
 int plan_cgroup_build(struct plan *p, const struct plan_input *in, struct err *e)
 {
 	const struct oci_linux *l = in->config->linux;
-	const struct oci_resources *res = l != NULL ? l->resources : NULL;
-	int r;
+	struct plan_cgroup *c = &p->cgroup;
 
-	p->cgroup.manager = in->options->manager;
-	if (p->cgroup.manager == CGROUP_DISABLED || in->host->cgroups->mode == CGROUP_NONE)
-		p->cgroup.stay = true;
-	r = cgroup_path(p, in, l != NULL ? l->cgroups_path : NULL, e);
-	for (size_t i = 0; r == 0 && res != NULL && i < res->n_devices; i++)
-		r = cgroup_rule(p, &res->devices[i], i, e);
-	if (r == 0 && p->cgroup.rules.n > 0)
-		cgroup_default_rules(p);
-	if (r == 0 && res != NULL)
-		r = limits_build(p, in->host, res, e);
-	if (r == 0 && p->cgroup.stay && p->cgroup.settings.n > 0 && p->cgroup.manager != CGROUP_DISABLED)
-		return err_set(e, ENOTSUP, "%s: this host has no cgroup hierarchy mounted", p->cgroup.settings.v[0].origin);
-	return r;
+	c->manager = in->options->manager;
+	if (c->manager == CGROUP_DISABLED || in->host->cgroups->mode == CGROUP_NONE)
+		c->stay = true;
+	int r = cgroup_path(p, l != NULL ? l->cgroups_path : NULL, e);
+	if (r == 0 && l != NULL && l->resources != NULL)
+		r = cgroup_resources(p, in, l->resources, e);
+	if (r < 0)
+		return r;
+	if (c->stay && c->settings.n > 0 && c->manager != CGROUP_DISABLED)
+		return err_set(e, ENOTSUP, "%s: this host has no cgroup hierarchy mounted",
+			       c->settings.v[0].origin);
+	if (!c->stay)
+		cgroup_ownership(p, in);
+	return 0;
 }
 
-const char *plan_cgroup_dir(const struct plan_cgroup *pc, const struct host_hierarchy *h, struct arena *a)
+const char *plan_cgroup_dir(const struct plan_cgroup *pc, const struct host_hierarchy *h,
+			    struct arena *a)
 {
 	if (!pc->relative || strcmp(h->own, "/") == 0)
 		return arena_printf(a, "%s/%s", h->mount, pc->path);

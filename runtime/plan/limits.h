@@ -7,8 +7,10 @@
 struct oci_resources;
 
 /*
- * linux.resources (without devices) as control files and values of the host's cgroup mode, appended to
- * plan.cgroup in the order of writing. A limit that this host can't keep is an error that names the field and the
- * controller; what the spec deprecates (kernel memory) is dropped. -EINVAL, -ERANGE, -ENOTSUP.
+ * linux.resources (without devices) as control files and values of the host's cgroup mode, appended
+ * to plan.cgroup in the order of writing. A limit that this host can't keep is an error that names
+ * the field and the controller; what the spec deprecates (kernel memory) is dropped. -EINVAL,
+ * -ERANGE, -ENOTSUP.
  */
-int limits_build(struct plan *p, const struct host *h, const struct oci_resources *r, struct err *e);
+int limits_build(struct plan *p, const struct host *h, const struct oci_resources *r,
+		 struct err *e);

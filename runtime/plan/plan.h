@@ -190,7 +190,8 @@ struct plan_cgroup {
 		size_t n, cap;
 	} rules;
 	bool has_limits; /* anything but default device rules was asked for */
-	bool chown_to_root; /* delegate to the container's root (v2) */
+	bool chown_to_root; /* delegate to the container's root (v2), who is owner outside */
+	uid_t owner;
 	struct opt_i64 memory_limit; /* for "memory limit too low" diagnostics */
 };
 

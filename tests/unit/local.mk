@@ -110,3 +110,29 @@ tests_unit_seccomp_test_SOURCES = tests/unit/seccomp_test.c tests/unit/process_f
 tests_unit_seccomp_test_CFLAGS = $(TEST_CC)
 tests_unit_seccomp_test_LDFLAGS = $(TEST_LINK)
 tests_unit_seccomp_test_LDADD = $(TEST_LIBS)
+
+CGROUP_TESTS = tests/unit/cgroupfs_test tests/unit/cgroup_plan_test tests/unit/cgroup_update_test \
+	tests/unit/convert_test tests/unit/device_rules_test
+CGROUP_CC = $(TEST_CC) -DTOP_SRCDIR=\"$(abs_top_srcdir)\"
+UNIT_TESTS += $(CGROUP_TESTS)
+EXTRA_DIST += tests/hosts
+tests_unit_cgroupfs_test_SOURCES = tests/unit/cgroupfs_test.c
+tests_unit_cgroupfs_test_CFLAGS = $(CGROUP_CC)
+tests_unit_cgroupfs_test_LDFLAGS = $(TEST_LINK)
+tests_unit_cgroupfs_test_LDADD = $(TEST_LIBS)
+tests_unit_cgroup_plan_test_SOURCES = tests/unit/cgroup_plan_test.c
+tests_unit_cgroup_plan_test_CFLAGS = $(CGROUP_CC)
+tests_unit_cgroup_plan_test_LDFLAGS = $(TEST_LINK)
+tests_unit_cgroup_plan_test_LDADD = $(TEST_LIBS)
+tests_unit_cgroup_update_test_SOURCES = tests/unit/cgroup_update_test.c
+tests_unit_cgroup_update_test_CFLAGS = $(CGROUP_CC)
+tests_unit_cgroup_update_test_LDFLAGS = $(TEST_LINK)
+tests_unit_cgroup_update_test_LDADD = $(TEST_LIBS)
+tests_unit_convert_test_SOURCES = tests/unit/convert_test.c
+tests_unit_convert_test_CFLAGS = $(CGROUP_CC)
+tests_unit_convert_test_LDFLAGS = $(TEST_LINK)
+tests_unit_convert_test_LDADD = $(TEST_LIBS)
+tests_unit_device_rules_test_SOURCES = tests/unit/device_rules_test.c
+tests_unit_device_rules_test_CFLAGS = $(CGROUP_CC)
+tests_unit_device_rules_test_LDFLAGS = $(TEST_LINK)
+tests_unit_device_rules_test_LDADD = $(TEST_LIBS)
