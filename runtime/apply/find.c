@@ -41,6 +41,15 @@ static const char *find_shebang(const char *head, size_t n, struct arena *a)
 /* The headers of our own image, from the linker: what this machine runs natively. */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
+/* size bytes at offset `at` of the file, out of its first n where they are there. */
+static bool find_bytes(int fd, const char *head, size_t n, size_t at, void *out, size_t size)
+{
+	if (at > n || size > n - at)
+		return pread(fd, out, size, (off_t)at) == (ssize_t)size;
+	memcpy(out, head + at, size);
+	return true;
+}
+
 /* PT_INTERP of an ELF file of this machine's own kind, NULL without one. Files of other machines
  * are left to the kernel: binfmt_misc may know how to run them, by an interpreter that we can't
  * see. */
@@ -56,15 +65,12 @@ static const char *find_elf_loader(int fd, const char *head, size_t n, struct ar
 		return NULL;
 	for (unsigned int i = 0; i < eh.e_phnum && i < FIND_MAX_PHDRS; i++) {
 		ElfW(Phdr) ph;
-		if (pread(fd, &ph, sizeof(ph), (off_t)(eh.e_phoff + i * sizeof(ph))) !=
-		    (ssize_t)sizeof(ph))
+		if (!find_bytes(fd, head, n, eh.e_phoff + i * sizeof(ph), &ph, sizeof(ph)))
 			return NULL;
 		if (ph.p_type != PT_INTERP || ph.p_filesz < 2 || ph.p_filesz > PATH_MAX)
 			continue;
 		char *loader = arena_alloc(a, ph.p_filesz + 1);
-		return pread(fd, loader, ph.p_filesz, (off_t)ph.p_offset) == (ssize_t)ph.p_filesz
-			       ? loader
-			       : NULL;
+		return find_bytes(fd, head, n, ph.p_offset, loader, ph.p_filesz) ? loader : NULL;
 	}
 	return NULL;
 }
@@ -72,7 +78,7 @@ static const char *find_elf_loader(int fd, const char *head, size_t n, struct ar
 /* The file is there and executable, yet execve would say ENOENT: say which piece is missing. */
 static int find_explain(const char *path, struct arena *a, struct err *e)
 {
-	char head[256] = "";
+	char head[2048] = "";
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	if (fd < 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "apply/creds.h"
@@ -220,10 +221,24 @@ static int init_script(struct init *in, struct err *e)
 	return tail_run(in, root, e);
 }
 
+/* Below this many open descriptors closing waits for tail_close(); a caller with a low limit gets
+ * none of it. */
+#define INIT_FORGET_BELOW 160
+
+static void init_forget(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+	    limit.rlim_cur >= (rlim_t)2 * INIT_FORGET_BELOW)
+		fd_forget_below = INIT_FORGET_BELOW;
+}
+
 _Noreturn void init_run(struct init *in)
 {
 	struct err e = {0};
 
+	init_forget();
 	(void)init_script(in, &e);
 	report_fail(in->report, &e);
 	_exit(1);

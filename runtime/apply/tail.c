@@ -5,20 +5,26 @@
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 
 #include "apply/creds.h"
 #include "apply/hook.h"
 #include "sys/sys.h"
 
-/*
- * Closes everything above the preserved descriptors but the n in keep, which are in ascending
- * order. Really closed, not only marked: no descriptor of the host may be reachable by
- * /proc/self/fd when the program's path is resolved (CVE-2024-21626), and a filter loaded later
- * might refuse close_range.
- */
-static int tail_close(const struct plan *p, const int *keep, size_t n, struct err *e)
+static int tail_compare(const void *a, const void *b)
 {
+	return *(const int *)a - *(const int *)b;
+}
+
+/*
+ * Closes everything above the preserved descriptors but the n in keep, which it sorts. Really
+ * closed, not only marked: no descriptor of the host may be reachable by /proc/self/fd when the
+ * program's path is resolved (CVE-2024-21626), and a filter loaded later might refuse close_range.
+ */
+static int tail_close(const struct plan *p, int *keep, size_t n, struct err *e)
+{
+	qsort(keep, n, sizeof(*keep), tail_compare);
 	unsigned int first = 3 + p->process.preserve_fds;
 	int r = 0;
 
@@ -50,6 +56,18 @@ static bool tail_filter_last(const struct init *in)
 	       !(in->p->seccomp.notify && in->fifo >= 0);
 }
 
+/* A limit of descriptors counts their numbers: what init has left open must be gone before it is
+ * set. */
+static int tail_settle(struct init *in, int root, struct err *e)
+{
+	int keep[] = {in->sock, in->fifo, in->pf.fd, root};
+
+	if (fd_forget_below == 0)
+		return 0;
+	fd_forget_below = 0;
+	return tail_close(in->p, keep, ARRAY_LEN(keep), e);
+}
+
 /* World: caps full. After: identity is the program's, verified; the filter is loaded unless the
  * program has no_new_privs, with which it may be loaded last. */
 static int tail_identity(struct init *in, int root, struct err *e)
@@ -59,6 +77,8 @@ static int tail_identity(struct init *in, int root, struct err *e)
 
 	report_stage(in->report, STAGE_IDENTITY);
 	r = in->limits_given ? 0 : process_oom_score(p, &in->pf, 0, e);
+	if (r == 0 && p->process.n_rlimit > 0)
+		r = tail_settle(in, root, e);
 	if (r == 0 && !in->limits_given)
 		r = process_rlimits(p, 0, e);
 	if (r == 0)
@@ -158,8 +178,7 @@ int tail_run(struct init *in, int root, struct err *e)
 		return err_sys(e, errno, "prctl PR_SET_PDEATHSIG");
 	if (in->fifo < 0)
 		return tail_start(in, &a, e);
-	int keep[2] = {in->pf.fd < in->fifo ? in->pf.fd : in->fifo,
-		       in->pf.fd < in->fifo ? in->fifo : in->pf.fd};
+	int keep[] = {in->pf.fd, in->fifo};
 	bool filter_now = in->seccomp != NULL && !tail_filter_first(in) && !tail_filter_last(in);
 	report_stage(in->report, STAGE_READY);
 	if (filter_now && seccomp_install(p, in->seccomp, e) < 0)

@@ -53,6 +53,25 @@ int io_read_all(int fd, size_t max, struct arena *a, char **out, size_t *out_len
 	return 0;
 }
 
+/* A file of a known size: a read for one byte more tells that it has not grown. */
+static int io_read_sized(int fd, size_t size, size_t max, struct arena *a, char **out,
+			 size_t *out_len)
+{
+	if (size > max)
+		return -EFBIG;
+	char *buf = arena_alloc(a, size + 2);
+	ssize_t n = read(fd, buf, size + 1);
+	if (n < 0)
+		return -errno;
+	if ((size_t)n !=
+	    size) /* it changes while we read: once more, to its end wherever that is */
+		return lseek(fd, 0, SEEK_SET) < 0 ? -errno : io_read_all(fd, max, a, out, out_len);
+	*out = buf;
+	if (out_len != NULL)
+		*out_len = size;
+	return 0;
+}
+
 int io_read_file(int at, const char *name, size_t max, struct arena *a, char **out, size_t *out_len)
 {
 	autoclose int fd = openat(at, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -66,7 +85,26 @@ int io_read_file(int at, const char *name, size_t max, struct arena *a, char **o
 		return -EISDIR;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	return io_read_all(fd, max, a, out, out_len);
+	return st.st_size > 0 ? io_read_sized(fd, (size_t)st.st_size, max, a, out, out_len)
+			      : io_read_all(fd, max, a, out, out_len);
+}
+
+ssize_t io_read_control(int at, const char *name, char *buf, size_t size)
+{
+	autoclose int fd = openat(at, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	do
+		n = read(fd, buf, size);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	if ((size_t)n == size)
+		return -EFBIG;
+	buf[n] = '\0';
+	return n;
 }
 
 int io_write_file(int at, const char *name, const char *s)

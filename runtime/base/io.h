@@ -20,6 +20,11 @@ int io_read_all(int fd, size_t max, struct arena *a, char **out, size_t *out_len
 int io_read_file(int at, const char *name, size_t max, struct arena *a, char **out,
 		 size_t *out_len);
 
+/* Reads a control file of procfs, sysfs or cgroupfs that the kernel writes whole in one read(2)
+ * (not mountinfo) into buf, NUL-terminated: three calls. Length or -errno; -EFBIG when it does not
+ * fit. */
+ssize_t io_read_control(int at, const char *name, char *buf, size_t size);
+
 /* Opens `at`/name write-only and writes s in one write(2), as the kernel's control files want it. A
  * short write is -EIO. 0 or -errno. */
 int io_write_file(int at, const char *name, const char *s);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 libgreffon_a_SOURCES += \
 	runtime/base/arena.c runtime/base/arena.h \
-	runtime/base/cleanup.h \
+	runtime/base/cleanup.c runtime/base/cleanup.h \
 	runtime/base/err.c runtime/base/err.h \
 	runtime/base/io.c runtime/base/io.h \
 	runtime/base/log.c runtime/base/log.h \

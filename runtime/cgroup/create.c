@@ -81,25 +81,23 @@ static int create_mkdir(const char *path, struct arena *a)
 static int create_cpuset(const char *path, struct arena *a, struct err *e)
 {
 	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
-	autoclose int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	autoclose int parent =
-		dir >= 0 ? openat(dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC) : FD_NONE;
+	const char *up = arena_strndup(a, path, (size_t)(strrchr(path, '/') - path));
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		char *text;
-		int r = io_read_file(parent, files[i], 65536, a, &text, NULL);
-		if (r == 0 && text[strspn(text, " \n")] == '\0') {
-			char *up = arena_strdup(a, path);
-			*strrchr(up, '/') = '\0';
+		const char *own = arena_printf(a, "%s/%s", path, files[i]);
+		const char *parent = arena_printf(a, "%s/%s", up, files[i]);
+		char text[4096];
+		ssize_t r = io_read_control(AT_FDCWD, parent, text, sizeof(text));
+		if (r >= 0 && text[strspn(text, " \n")] == '\0') {
 			r = create_cpuset(up, a, e);
 			if (r < 0)
-				return r;
-			r = io_read_file(parent, files[i], 65536, a, &text, NULL);
+				return (int)r;
+			r = io_read_control(AT_FDCWD, parent, text, sizeof(text));
 		}
-		if (r == 0)
-			r = io_write_file(dir, files[i], text);
+		if (r >= 0)
+			r = io_write_file(AT_FDCWD, own, text);
 		if (r < 0)
-			return err_sys(e, -r, "%s/%s", path, files[i]);
+			return err_sys(e, (int)-r, "%s", own);
 	}
 	return 0;
 }

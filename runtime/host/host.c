@@ -11,11 +11,10 @@
 /* /proc/self/uid_map of the initial user namespace is the one line "0 0 4294967295". */
 static bool host_is_in_userns(const struct host *h)
 {
-	struct arena a __attribute__((cleanup(arena_done))) = {0};
-	char *text;
+	char text[4096];
 	unsigned long long inside, outside, count;
 
-	if (io_read_file(h->root, "proc/self/uid_map", 4096, &a, &text, NULL) < 0)
+	if (io_read_control(h->root, "proc/self/uid_map", text, sizeof(text)) < 0)
 		return false;
 	return sscanf(text, "%llu %llu %llu", &inside, &outside, &count) != 3 ||
 	       count != 4294967295ULL;
@@ -24,10 +23,9 @@ static bool host_is_in_userns(const struct host *h)
 /* One file instead of a prctl for each of 41 capabilities. */
 static uint64_t host_bounding(const struct host *h)
 {
-	struct arena a __attribute__((cleanup(arena_done))) = {0};
-	char *text;
+	char text[8192];
 
-	if (io_read_file(h->root, "proc/self/status", 65536, &a, &text, NULL) < 0)
+	if (io_read_control(h->root, "proc/self/status", text, sizeof(text)) < 0)
 		return 0;
 	const char *line = strstr(text, "\nCapBnd:");
 	return line == NULL ? 0 : strtoull(line + 8, NULL, 16);

@@ -63,6 +63,8 @@ static int seccomp_listener(const struct oci_seccomp *s, struct plan_seccomp *ou
 {
 	const char *path = s->listener_path;
 
+	if (s->listener_metadata != NULL && path == NULL)
+		return err_set(e, EINVAL, "linux.seccomp.listenerMetadata: needs listenerPath");
 	/* config-linux.md: ignored when no rule notifies */
 	if (!out->notify)
 		return 0;
