@@ -19,7 +19,8 @@
 #include "base/io.h"
 #include "sys/sys.h"
 
-/* A child that has to mount over a slow network file system may take long, one that hangs must not. */
+/* A child that has to mount over a slow network file system may take long, one that hangs must not.
+ */
 #define BIRTH_TIMEOUT_MS (60 * 1000)
 
 static int birth_seccomp(struct birth *b, int cache, struct err *e)
@@ -100,7 +101,8 @@ int birth_clone(struct birth *b, void (*script)(struct init *), struct err *e)
 	if (r == 0)
 		return 0;
 	/* A init that is dead already has the better story to tell. */
-	return report_result(b->init.report, b->pidfd, STAGE_CLONED, e) < 0 ? -e->code : err_take(e, &map);
+	return report_result(b->init.report, b->pidfd, STAGE_CLONED, e) < 0 ? -e->code
+									    : err_take(e, &map);
 }
 
 /* A dialogue that broke off because init failed is told by init's own error. */
@@ -159,7 +161,8 @@ int birth_wait(struct birth *b, enum stage until, const char *status, struct err
 	if (b->p->seccomp.notify)
 		r = seccomp_notify_send(b->p, b->init.seccomp, b->pidfd, b->pid, status, e);
 	if (r < 0) /* an init that failed before its filter has the better story */
-		return b->init.report->failed ? report_result(b->init.report, b->pidfd, until, e) : r;
+		return b->init.report->failed ? report_result(b->init.report, b->pidfd, until, e)
+					      : r;
 	r = sync_wait_end(b->sock, e);
 	return r < 0 ? r : report_result(b->init.report, b->pidfd, until, e);
 }
@@ -201,6 +204,7 @@ int birth_pid_file(const char *path, pid_t pid, struct err *e)
 
 	if (dir < 0)
 		return err_sys(e, errno, "--pid-file: '%s'", path);
-	int r = io_replace(dir, basename(arena_strdup(&a, path)), text, (size_t)n, 0644, IO_NO_SYNC);
+	int r = io_replace(dir, basename(arena_strdup(&a, path)), text, (size_t)n, 0644,
+			   IO_NO_SYNC);
 	return r < 0 ? err_sys(e, -r, "--pid-file: '%s'", path) : 0;
 }

@@ -5,8 +5,9 @@
 #include "apply/init.h"
 
 /*
- * A container (or exec's process) while it comes into being: what the runtime holds, and therefore what it
- * has to undo when a step fails. The steps are called in the order of this header by create.c and exec.c.
+ * A container (or exec's process) while it comes into being: what the runtime holds, and therefore
+ * what it has to undo when a step fails. The steps are called in the order of this header by
+ * create.c and exec.c.
  */
 struct birth {
 	const struct plan *p;
@@ -19,8 +20,8 @@ struct birth {
 	int sock;	  /* our end */
 	int pidfd;
 	pid_t pid;
-	int console; /* connected console socket */
-	int master;  /* of the console, for the foreground */
+	int console;	   /* connected console socket */
+	int master;	   /* of the console, for the foreground */
 	bool seccomp_late; /* not in the cache: compiled while init mounts */
 	int cache;	   /* of compiled filters */
 };
@@ -32,8 +33,8 @@ struct birth {
 		.pidfd = FD_NONE, .console = FD_NONE, .master = FD_NONE, .cache = FD_NONE,         \
 	}
 
-/* Everything that opens before the clone but the cgroup: trusted procfs, namespaces to join, console socket,
- * mount sources, the filter if the cache has it. */
+/* Everything that opens before the clone but the cgroup: trusted procfs, namespaces to join,
+ * console socket, mount sources, the filter if the cache has it. */
 int birth_open(struct birth *b, const char *console_socket, int cache, struct err *e);
 
 /* The clone, the maps and limits that only the runtime can give. */
@@ -51,6 +52,6 @@ void birth_kill(struct birth *b);
 /* Releases what is held, without an effect on the container. */
 void birth_done(struct birth *b);
 
-/* Writes the decimal pid to path: a new file renamed over it, so that readers never see half of it and a link
- * there is replaced, not followed. */
+/* Writes the decimal pid to path: a new file renamed over it, so that readers never see half of it
+ * and a link there is replaced, not followed. */
 int birth_pid_file(const char *path, pid_t pid, struct err *e);

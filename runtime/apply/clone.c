@@ -14,16 +14,23 @@
 #endif
 
 /* What the clone itself makes; the others init makes when it can (see init_namespaces()). */
-#define CLONE_AT_BIRTH (CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
+#define CLONE_AT_BIRTH                                                                             \
+	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
 
 static int clone_explain(int code, const struct plan *p, struct err *e)
 {
 	if (code == EPERM && (p->ns.create & CLONE_NEWUSER) == 0)
-		return err_sys(e, code, "linux.namespaces: making them needs CAP_SYS_ADMIN, or a user namespace");
+		return err_sys(
+			e, code,
+			"linux.namespaces: making them needs CAP_SYS_ADMIN, or a user namespace");
 	if (code == ENOSPC || code == EUSERS)
-		return err_sys(e, code, "linux.namespaces: a limit of /proc/sys/user/max_*_namespaces is reached");
+		return err_sys(
+			e, code,
+			"linux.namespaces: a limit of /proc/sys/user/max_*_namespaces is reached");
 	if (code == EAGAIN)
-		return err_sys(e, code, "can't fork: a limit of processes (RLIMIT_NPROC, pids.max) is reached");
+		return err_sys(
+			e, code,
+			"can't fork: a limit of processes (RLIMIT_NPROC, pids.max) is reached");
 	return err_sys(e, code, "clone3");
 }
 
@@ -57,7 +64,8 @@ static _Noreturn void clone_bridge(struct init *in, int into, void (*script)(str
 	else
 		r = join_enter(in->join, ns->joined, &e);
 	if (r == 0) {
-		pid_t pid = clone_call((uint64_t)(ns->create & CLONE_AT_BIRTH) | CLONE_PARENT, into, NULL);
+		pid_t pid = clone_call((uint64_t)(ns->create & CLONE_AT_BIRTH) | CLONE_PARENT, into,
+				       NULL);
 		if (pid == 0)
 			script(in);
 		if (pid > 0) {
@@ -87,15 +95,17 @@ static int clone_by_bridge(struct init *in, int into, void (*script)(struct init
 	if (in->report->failed)
 		return err_take(e, &in->report->error);
 	if (in->report->pid <= 0)
-		return err_set(e, ECHILD, "the process that joins the namespaces ended with status 0x%x", status);
+		return err_set(e, ECHILD,
+			       "the process that joins the namespaces ended with status 0x%x",
+			       status);
 	/* A child of ours that nobody has reaped: the number can't be another's. */
 	*out_pid = in->report->pid;
 	*out_pidfd = sys_pidfd_open(*out_pid, 0);
 	return *out_pidfd < 0 ? err_sys(e, -*out_pidfd, "pidfd of the container's init") : 0;
 }
 
-int clone_init(struct init *in, int into, void (*script)(struct init *), int *out_pidfd, pid_t *out_pid,
-	       struct err *e)
+int clone_init(struct init *in, int into, void (*script)(struct init *), int *out_pidfd,
+	       pid_t *out_pid, struct err *e)
 {
 	const struct plan_ns *ns = &in->p->ns;
 	autoclose int own = FD_NONE;
@@ -104,7 +114,8 @@ int clone_init(struct init *in, int into, void (*script)(struct init *), int *ou
 
 	if (ns->bridge)
 		return clone_by_bridge(in, into, script, out_pidfd, out_pid, e);
-	/* A pid namespace is entered by being born in it: the runtime joins it for its children, for one. */
+	/* A pid namespace is entered by being born in it: the runtime joins it for its children,
+	 * for one. */
 	if (in->target != NULL && (in->target->types & CLONE_NEWPID) != 0)
 		target = in->target->pidfd;
 	else if ((ns->joined & CLONE_NEWPID) != 0)

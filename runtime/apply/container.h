@@ -6,27 +6,30 @@
 #include "plan/plan.h"
 #include "state/status.h"
 
-/* What create, run and start share; the scripts of the parent are in parent.c, of init in init.c. */
+/* What create, run and start share; the scripts of the parent are in parent.c, of init in init.c.
+ */
 struct container_options {
 	const char *console_socket, *pid_file, *pidfd_socket;
-	bool run;    /* no fifo: started by the GO word, in the same call */
-	bool detach; /* run --detach */
-	bool keep;   /* run --keep: not deleted after it ended */
+	bool run;		 /* no fifo: started by the GO word, in the same call */
+	bool detach;		 /* run --detach */
+	bool keep;		 /* run --keep: not deleted after it ended */
 	const char *config_text; /* saved beside the state */
 	size_t config_len;
 };
 
-/* Creates the container of the plan; with run also starts it and, in the foreground, waits for its end and
- * deletes it. Exit status or -errno; on failure nothing is left behind. */
+/* Creates the container of the plan; with run also starts it and, in the foreground, waits for its
+ * end and deletes it. Exit status or -errno; on failure nothing is left behind. */
 int container_create(const struct store *s, const struct plan *p, const struct host *h,
 		     const struct container_options *o, struct err *e);
 
 /* Starts a created container: startContainer hooks (in init), the program, poststart hooks. */
 int container_start(const struct store *s, const char *id, struct err *e);
 
-/* Deletes: stopped or created; with force whatever its state, and a missing one is success. Poststop hooks. */
+/* Deletes: stopped or created; with force whatever its state, and a missing one is success.
+ * Poststop hooks. */
 enum container_delete { CONTAINER_DELETE, CONTAINER_DELETE_FORCE };
-int container_delete(const struct store *s, const char *id, enum container_delete how, struct err *e);
+int container_delete(const struct store *s, const char *id, enum container_delete how,
+		     struct err *e);
 
 struct container_exec_options {
 	const char *console_socket, *pid_file, *pidfd_socket;
@@ -36,8 +39,8 @@ struct container_exec_options {
 	int cache; /* of compiled filters */
 };
 
-/* Adds a process to a running (or created) container: the plan of plan_exec_build(). Its exit status in the
- * foreground, 0 detached, or -errno. */
+/* Adds a process to a running (or created) container: the plan of plan_exec_build(). Its exit
+ * status in the foreground, 0 detached, or -errno. */
 int container_exec(const struct store_entry *en, const struct record *rec, const struct plan *p,
 		   const struct host *h, const struct container_exec_options *o, struct err *e);
 
@@ -45,5 +48,5 @@ int container_exec(const struct store_entry *en, const struct record *rec, const
 void container_cgroup(struct cgroup *out, const struct record *rec, struct arena *a);
 
 /* A plan that holds nothing but what hooks need, from the saved config and the record. */
-int container_hooks(struct plan *p, const struct store_entry *en, const struct record *rec, struct arena *a,
-		    struct err *e);
+int container_hooks(struct plan *p, const struct store_entry *en, const struct record *rec,
+		    struct arena *a, struct err *e);

@@ -23,7 +23,8 @@ struct create {
 	bool claimed, hooks_due; /* the folder is ours; poststop hooks are owed */
 };
 
-/* Undoes in the reverse order of making. The first error is the one to tell; what fails here is a warning. */
+/* Undoes in the reverse order of making. The first error is the one to tell; what fails here is a
+ * warning. */
 static void create_undo(struct create *c)
 {
 	struct err why = {0};
@@ -39,8 +40,8 @@ static void create_undo(struct create *c)
 		(void)hook_run(c->p, HOOK_POSTSTOP, &st, HOOK_FAIL_WARNS, &why);
 }
 
-/* The intent is on record before the first thing exists that it names, so that a delete after a crash
- * knows all that may be there. */
+/* The intent is on record before the first thing exists that it names, so that a delete after a
+ * crash knows all that may be there. */
 static int create_claim(struct create *c, struct err *e)
 {
 	const struct plan *p = c->p;
@@ -103,7 +104,8 @@ static int create_birth(struct create *c, struct err *e)
 	if (r == 0)
 		r = birth_wait(b, c->o->run ? STAGE_EXEC : STAGE_READY, "creating", e);
 	if (r < 0 && cgroup_oom_kills(&b->cgroup) > 0)
-		return err_at(e, "linux.resources.memory.limit is too low for the container's init");
+		return err_at(e,
+			      "linux.resources.memory.limit is too low for the container's init");
 	return r;
 }
 
@@ -145,7 +147,12 @@ int container_create(const struct store *s, const struct plan *p, const struct h
 		     const struct container_options *o, struct err *e)
 {
 	__attribute__((cleanup(create_done))) struct create c = {
-		.store = s, .p = p, .host = h, .o = o, .entry = {.dir = FD_NONE, .lock = FD_NONE}, .b = BIRTH_EMPTY};
+		.store = s,
+		.p = p,
+		.host = h,
+		.o = o,
+		.entry = {.dir = FD_NONE, .lock = FD_NONE},
+		.b = BIRTH_EMPTY};
 
 	c.b.p = p;
 	c.b.host = h;

@@ -22,8 +22,10 @@ static int creds_bounding(uint64_t keep, struct err *e)
 			continue;
 		if (errno == EINVAL)
 			return 0; /* beyond the last one of this kernel */
-		return err_sys(e, errno, "process.capabilities.bounding: dropping capability %d needs CAP_SETPCAP",
-			       cap);
+		return err_sys(
+			e, errno,
+			"process.capabilities.bounding: dropping capability %d needs CAP_SETPCAP",
+			cap);
 	}
 	return 0;
 }
@@ -32,23 +34,27 @@ static int creds_ids(const struct plan_creds *c, struct err *e)
 {
 	int r;
 
-	/* always set, also to none: what the caller had must not be inherited (CVE-2022-36109 and its kin) */
+	/* always set, also to none: what the caller had must not be inherited (CVE-2022-36109 and
+	 * its kin) */
 	if (!c->keep_groups && !c->no_setgroups) {
 		r = sys_setgroups(c->n_groups, c->groups);
 		if (r == -EINVAL)
 			return err_set(e, EINVAL,
-				       "process.user.additionalGids: one is not mapped in the user namespace");
+				       "process.user.additionalGids: one is not mapped in the user "
+				       "namespace");
 		if (r < 0)
 			return err_sys(e, -r, "process.user.additionalGids: setgroups");
 	}
 	r = sys_setresgid(c->gid);
 	if (r == -EINVAL)
-		return err_set(e, EINVAL, "process.user.gid: %u is not mapped in the user namespace", c->gid);
+		return err_set(e, EINVAL,
+			       "process.user.gid: %u is not mapped in the user namespace", c->gid);
 	if (r < 0)
 		return err_sys(e, -r, "process.user.gid: %u", c->gid);
 	r = sys_setresuid(c->uid);
 	if (r == -EINVAL)
-		return err_set(e, EINVAL, "process.user.uid: %u is not mapped in the user namespace", c->uid);
+		return err_set(e, EINVAL,
+			       "process.user.uid: %u is not mapped in the user namespace", c->uid);
 	return r < 0 ? err_sys(e, -r, "process.user.uid: %u", c->uid) : 0;
 }
 
@@ -65,21 +71,23 @@ static int creds_sets(const struct plan_caps *caps, struct err *e)
 		};
 	int r = sys_capset(&head, data);
 	if (r < 0)
-		return err_sys(e, -r, "process.capabilities: capset (the runtime itself may lack one of permitted)");
+		return err_sys(e, -r,
+			       "process.capabilities: capset (the runtime itself may lack one of "
+			       "permitted)");
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return err_sys(e, errno, "process.capabilities.ambient: clearing");
-	/* A runtime under SECBIT_NO_CAP_AMBIENT_RAISE may raise none: less than asked for, never more. */
+	/* A runtime under SECBIT_NO_CAP_AMBIENT_RAISE may raise none: less than asked for, never
+	 * more. */
 	for (int cap = 0; cap < 64; cap++)
 		if ((caps->ambient & (UINT64_C(1) << cap)) != 0 &&
 		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
-			log_warn("process.capabilities.ambient: capability %d can't be raised: %s", cap,
-				 err_name(errno));
+			log_warn("process.capabilities.ambient: capability %d can't be raised: %s",
+				 cap, err_name(errno));
 	return 0;
 }
 
-int creds_apply(const struct plan *p, struct err *e)
+static int creds_change(const struct plan_creds *c, struct err *e)
 {
-	const struct plan_creds *c = &p->creds;
 	int r = creds_bounding(c->caps.bounding, e);
 
 	/* without this the change of uid would empty the permitted set */
@@ -97,6 +105,20 @@ int creds_apply(const struct plan *p, struct err *e)
 	if (r == 0 && c->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		r = err_sys(e, errno, "process.noNewPrivileges");
 	return r;
+}
+
+int creds_apply(const struct plan *p, struct err *e)
+{
+	struct err why = {0};
+
+	if (creds_change(&p->creds, &why) == 0)
+		return 0;
+	if (p->seccomp.profile == NULL || p->creds.no_new_privs)
+		return err_take(e, &why);
+	return err_set(e, why.code,
+		       "%s (without noNewPrivileges the seccomp filter is loaded before this, and "
+		       "has to allow it)",
+		       why.text);
 }
 
 /* ---- reading back ---- */
@@ -118,7 +140,8 @@ static int creds_same_ids(const char *status, const char *name, uint32_t want, s
 	for (int i = 0; i < 4; i++, at = end) {
 		unsigned long have = at != NULL ? strtoul(at, &end, 10) : 0;
 		if (at == NULL || end == at || have != want)
-			return err_set(e, EPERM, "process.user: %s is %lu after it was set to %u", name + 1, have, want);
+			return err_set(e, EPERM, "process.user: %s is %lu after it was set to %u",
+				       name + 1, have, want);
 	}
 	return 0;
 }
@@ -131,7 +154,8 @@ static int creds_compare_gids(const void *x, const void *y)
 }
 
 /* The kernel shows the list sorted. */
-static int creds_same_groups(const char *status, const struct plan_creds *c, struct arena *a, struct err *e)
+static int creds_same_groups(const char *status, const struct plan_creds *c, struct arena *a,
+			     struct err *e)
 {
 	const char *at = creds_line(status, "\nGroups:");
 	gid_t *want = arena_array(a, c->n_groups + 1, sizeof(*want));
@@ -149,25 +173,30 @@ static int creds_same_groups(const char *status, const struct plan_creds *c, str
 		}
 		unsigned long have = strtoul(at, &end, 10);
 		if (end == at || n >= c->n_groups || have != want[n])
-			return err_set(e, EPERM, "process.user.additionalGids: group %lu is still there", have);
+			return err_set(e, EPERM,
+				       "process.user.additionalGids: group %lu is still there",
+				       have);
 		n++;
 		at = end;
 	}
-	return at != NULL && n == c->n_groups ?
-		       0 :
-		       err_set(e, EPERM, "process.user.additionalGids: %zu groups of %zu were set", n, c->n_groups);
+	return at != NULL && n == c->n_groups
+		       ? 0
+		       : err_set(e, EPERM,
+				 "process.user.additionalGids: %zu groups of %zu were set", n,
+				 c->n_groups);
 }
 
 /* may_miss: what is not there was warned about; anything more than wanted never passes. */
-static int creds_same_caps(const char *status, const char *name, uint64_t want, uint64_t may_miss, struct err *e)
+static int creds_same_caps(const char *status, const char *name, uint64_t want, uint64_t may_miss,
+			   struct err *e)
 {
 	const char *at = creds_line(status, name);
 	uint64_t have = at != NULL ? strtoull(at, NULL, 16) : ~want;
 
 	if ((have | (want & may_miss)) == want)
 		return 0;
-	return err_set(e, EPERM, "process.capabilities: %s is %016llx after it was set to %016llx", name + 1,
-		       (unsigned long long)have, (unsigned long long)want);
+	return err_set(e, EPERM, "process.capabilities: %s is %016llx after it was set to %016llx",
+		       name + 1, (unsigned long long)have, (unsigned long long)want);
 }
 
 int creds_verify(const struct plan *p, const struct procfs *pf, struct err *e)
@@ -198,7 +227,7 @@ int creds_verify(const struct plan *p, const struct procfs *pf, struct err *e)
 	if (r < 0 || !c->no_new_privs)
 		return r;
 	const char *nnp = creds_line(status, "\nNoNewPrivs:");
-	return nnp != NULL && strtoul(nnp, NULL, 10) == 1 ?
-		       0 :
-		       err_set(e, EPERM, "process.noNewPrivileges: is not set after it was set");
+	return nnp != NULL && strtoul(nnp, NULL, 10) == 1
+		       ? 0
+		       : err_set(e, EPERM, "process.noNewPrivileges: is not set after it was set");
 }

@@ -13,8 +13,8 @@
 /* How long a killed init may take to be gone: it may be in a system call of a slow file system. */
 #define DELETE_WAIT_MS (10 * 1000)
 
-int container_hooks(struct plan *p, const struct store_entry *en, const struct record *rec, struct arena *a,
-		    struct err *e)
+int container_hooks(struct plan *p, const struct store_entry *en, const struct record *rec,
+		    struct arena *a, struct err *e)
 {
 	const char *text;
 	size_t len;
@@ -57,7 +57,8 @@ static int delete_kill(const struct record *rec, const struct cgroup *cg, struct
 	}
 	struct pollfd p = {.fd = pidfd, .events = POLLIN};
 	if (pidfd >= 0 && poll(&p, 1, DELETE_WAIT_MS) == 0)
-		return err_set(e, EBUSY, "process %d does not end although it was killed", (int)rec->pid);
+		return err_set(e, EBUSY, "process %d does not end although it was killed",
+			       (int)rec->pid);
 	return 0;
 }
 
@@ -88,10 +89,12 @@ static int delete_corrupt(struct store_entry *en, const struct err *why, enum co
 	return store_remove(en, e);
 }
 
-int container_delete(const struct store *s, const char *id, enum container_delete how, struct err *e)
+int container_delete(const struct store *s, const char *id, enum container_delete how,
+		     struct err *e)
 {
 	struct arena a __attribute__((cleanup(arena_done))) = {0};
-	__attribute__((cleanup(store_entry_done))) struct store_entry en = {.dir = FD_NONE, .lock = FD_NONE};
+	__attribute__((cleanup(store_entry_done))) struct store_entry en = {.dir = FD_NONE,
+									    .lock = FD_NONE};
 	__attribute__((cleanup(cgroup_close))) struct cgroup cg = {0};
 	struct record *rec;
 	struct err why = {0};
@@ -104,10 +107,12 @@ int container_delete(const struct store *s, const char *id, enum container_delet
 	if (store_read(&en, &a, &rec, &why) < 0)
 		return delete_corrupt(&en, &why, how, e);
 	enum status st = status_of(&en, rec);
-	if (how != CONTAINER_DELETE_FORCE && (st == STATUS_RUNNING || st == STATUS_PAUSED || st == STATUS_CREATING))
+	if (how != CONTAINER_DELETE_FORCE &&
+	    (st == STATUS_RUNNING || st == STATUS_PAUSED || st == STATUS_CREATING))
 		return err_set(e, EBUSY,
-			       "cannot delete container %s that is not stopped: %s; kill it first or use --force", id,
-			       status_name(st));
+			       "cannot delete container %s that is not stopped: %s; kill it first "
+			       "or use --force",
+			       id, status_name(st));
 	struct plan p = {0};
 	bool hooks = !rec->poststop_run && container_hooks(&p, &en, rec, &a, &why) == 0;
 	container_cgroup(&cg, rec, &a);
@@ -120,7 +125,8 @@ int container_delete(const struct store *s, const char *id, enum container_delet
 		r = store_remove(&en, e);
 	if (r < 0 || !hooks)
 		return r;
-	/* runtime.md "delete": after everything is gone; a failure is a warning and the others still run */
+	/* runtime.md "delete": after everything is gone; a failure is a warning and the others
+	 * still run */
 	struct hook_state hs = {.status = "stopped"};
 	(void)hook_run(&p, HOOK_POSTSTOP, &hs, HOOK_FAIL_WARNS, &why);
 	return 0;

@@ -56,6 +56,15 @@ static int device_open_host(const struct plan_node *n, bool *out_legacy, struct 
 	return fd_take(&fd);
 }
 
+/* Before 5.12. */
+static int device_bind_legacy(int from, int target, struct device_place at)
+{
+	int r = mount_legacy_bind(from, target, false);
+	autoclose int made = r < 0 ? r : path_open(at.at, at.rel, O_PATH, NULL);
+
+	return made < 0 ? made : mount_legacy_add(made, MS_NOSUID | MS_NOEXEC);
+}
+
 static int device_bind(const struct plan_node *n, struct device_place at, struct err *e)
 {
 	bool legacy;
@@ -66,7 +75,7 @@ static int device_bind(const struct plan_node *n, struct device_place at, struct
 	autoclose int target = path_mkfile(at.at, at.rel, 0666, e);
 	if (target < 0)
 		return target;
-	int r = legacy ? mount_legacy_bind(fd, target, false)
+	int r = legacy ? device_bind_legacy(fd, target, at)
 		       : sys_move_mount(fd, "", target, "",
 					MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 	return r < 0 ? err_sys(e, -r, "binding the host's '%s'", n->path) : 0;

@@ -21,7 +21,8 @@ static int exec_types(const struct procfs *pf, pid_t pid, int types)
 	return types;
 }
 
-/* Without a mount namespace of its own the container is a chroot: its root is known by its init alone. */
+/* Without a mount namespace of its own the container is a chroot: its root is known by its init
+ * alone. */
 static int exec_root(const struct procfs *pf, pid_t pid, int types, int *out, struct err *e)
 {
 	char rel[48];
@@ -42,7 +43,8 @@ static int exec_cgroup(struct birth *b, const struct record *rec, const char *be
 	if (r < 0)
 		return r;
 	if (below != NULL && b->cgroup.n == 0)
-		return err_set(e, ENOENT, "--cgroup: '%s' does not exist in the container's cgroup", below);
+		return err_set(e, ENOENT, "--cgroup: '%s' does not exist in the container's cgroup",
+			       below);
 	b->init.in_cgroup = !cgroup_needs_entering(&b->cgroup);
 	return 0;
 }
@@ -53,9 +55,13 @@ static int exec_status(const struct store_entry *en, const struct record *rec,
 	enum status st = status_of(en, rec);
 
 	if (st == STATUS_PAUSED && !o->ignore_paused)
-		return err_set(e, EBUSY, "cannot exec in a paused container: resume it, or use --ignore-paused");
+		return err_set(
+			e, EBUSY,
+			"cannot exec in a paused container: resume it, or use --ignore-paused");
 	if (st == STATUS_STOPPED || st == STATUS_CREATING)
-		return err_set(e, ESRCH, "cannot exec in a container that is %s: container not running: no such process",
+		return err_set(e, ESRCH,
+			       "cannot exec in a container that is %s: container not running: no "
+			       "such process",
 			       status_name(st));
 	return 0;
 }

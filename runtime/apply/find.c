@@ -41,8 +41,9 @@ static const char *find_shebang(const char *head, size_t n, struct arena *a)
 /* The headers of our own image, from the linker: what this machine runs natively. */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
-/* PT_INTERP of an ELF file of this machine's own kind, NULL without one. Files of other machines are left to the
- * kernel: binfmt_misc may know how to run them, by an interpreter that we can't see. */
+/* PT_INTERP of an ELF file of this machine's own kind, NULL without one. Files of other machines
+ * are left to the kernel: binfmt_misc may know how to run them, by an interpreter that we can't
+ * see. */
 static const char *find_elf_loader(int fd, const char *head, size_t n, struct arena *a)
 {
 	ElfW(Ehdr) eh;
@@ -50,16 +51,20 @@ static const char *find_elf_loader(int fd, const char *head, size_t n, struct ar
 	if (n < sizeof(eh) || memcmp(head, ELFMAG, SELFMAG) != 0)
 		return NULL;
 	memcpy(&eh, head, sizeof(eh));
-	if (eh.e_ident[EI_CLASS] != __ehdr_start.e_ident[EI_CLASS] || eh.e_machine != __ehdr_start.e_machine)
+	if (eh.e_ident[EI_CLASS] != __ehdr_start.e_ident[EI_CLASS] ||
+	    eh.e_machine != __ehdr_start.e_machine)
 		return NULL;
 	for (unsigned int i = 0; i < eh.e_phnum && i < FIND_MAX_PHDRS; i++) {
 		ElfW(Phdr) ph;
-		if (pread(fd, &ph, sizeof(ph), (off_t)(eh.e_phoff + i * sizeof(ph))) != (ssize_t)sizeof(ph))
+		if (pread(fd, &ph, sizeof(ph), (off_t)(eh.e_phoff + i * sizeof(ph))) !=
+		    (ssize_t)sizeof(ph))
 			return NULL;
 		if (ph.p_type != PT_INTERP || ph.p_filesz < 2 || ph.p_filesz > PATH_MAX)
 			continue;
 		char *loader = arena_alloc(a, ph.p_filesz + 1);
-		return pread(fd, loader, ph.p_filesz, (off_t)ph.p_offset) == (ssize_t)ph.p_filesz ? loader : NULL;
+		return pread(fd, loader, ph.p_filesz, (off_t)ph.p_offset) == (ssize_t)ph.p_filesz
+			       ? loader
+			       : NULL;
 	}
 	return NULL;
 }
@@ -77,11 +82,15 @@ static int find_explain(const char *path, struct arena *a, struct err *e)
 		return 0;
 	const char *needs = find_shebang(head, (size_t)n, a);
 	if (needs != NULL && find_check(needs) == -ENOENT)
-		return err_set(e, ENOENT, "process.args[0]: '%s' is a script for '%s': no such file or directory in the container",
+		return err_set(e, ENOENT,
+			       "process.args[0]: '%s' is a script for '%s': no such file or "
+			       "directory in the container",
 			       path, needs);
 	needs = find_elf_loader(fd, head, (size_t)n, a);
 	if (needs != NULL && find_check(needs) == -ENOENT)
-		return err_set(e, ENOENT, "process.args[0]: '%s' needs the loader '%s': no such file or directory in the container",
+		return err_set(e, ENOENT,
+			       "process.args[0]: '%s' needs the loader '%s': no such file or "
+			       "directory in the container",
 			       path, needs);
 	return 0;
 }
@@ -91,12 +100,18 @@ static int find_refused(const char *name, int code, struct err *e)
 	struct statvfs fs;
 
 	if (code == ENOENT || code == ENOTDIR)
-		return err_set(e, ENOENT, "process.args[0]: '%s': executable file not found: no such file or directory", name);
+		return err_set(e, ENOENT,
+			       "process.args[0]: '%s': executable file not found: no such file or "
+			       "directory",
+			       name);
 	if (code == EACCES && statvfs(name, &fs) == 0 && (fs.f_flag & ST_NOEXEC) != 0)
-		return err_set(e, EACCES, "process.args[0]: '%s' is on a file system mounted noexec: permission denied",
+		return err_set(e, EACCES,
+			       "process.args[0]: '%s' is on a file system mounted noexec: "
+			       "permission denied",
 			       name);
 	if (code == EISDIR)
-		return err_set(e, EACCES, "process.args[0]: '%s' is a directory: permission denied", name);
+		return err_set(e, EACCES, "process.args[0]: '%s' is a directory: permission denied",
+			       name);
 	return err_set(e, code, "process.args[0]: '%s': %s", name, err_name(code));
 }
 
@@ -109,15 +124,16 @@ static const char *find_path_of(const struct plan *p)
 	return "/bin:/usr/bin";
 }
 
-static int find_in_path(const struct plan *p, const char *name, struct arena *a, const char **out_path, struct err *e)
+static int find_in_path(const struct plan *p, const char *name, struct arena *a,
+			const char **out_path, struct err *e)
 {
 	int denied = 0;
 
 	for (const char *dir = find_path_of(p); dir != NULL;) {
 		const char *colon = strchr(dir, ':');
 		size_t n = colon != NULL ? (size_t)(colon - dir) : strlen(dir);
-		const char *path = n == 0 ? arena_printf(a, "./%s", name) :
-					    arena_printf(a, "%.*s/%s", (int)n, dir, name);
+		const char *path = n == 0 ? arena_printf(a, "./%s", name)
+					  : arena_printf(a, "%.*s/%s", (int)n, dir, name);
 		int r = find_check(path);
 		if (r == 0) {
 			*out_path = path;
@@ -128,8 +144,12 @@ static int find_in_path(const struct plan *p, const char *name, struct arena *a,
 		dir = colon != NULL ? colon + 1 : NULL;
 	}
 	if (denied != 0)
-		return err_set(e, EACCES, "process.args[0]: '%s': executable file: permission denied", name);
-	return err_set(e, ENOENT, "process.args[0]: '%s': executable file not found in $PATH: no such file or directory", name);
+		return err_set(e, EACCES,
+			       "process.args[0]: '%s': executable file: permission denied", name);
+	return err_set(e, ENOENT,
+		       "process.args[0]: '%s': executable file not found in $PATH: no such file or "
+		       "directory",
+		       name);
 }
 
 int process_find(const struct plan *p, struct arena *a, const char **out_path, struct err *e)

@@ -33,8 +33,10 @@ const char *hook_kind_name(enum plan_hook_kind kind)
 	return hook_names[kind];
 }
 
-/* A sealed memfd, not a pipe: a hook that never reads its input can't block us, whatever the size. */
-static int hook_stdin(const struct plan *p, const struct hook_state *st, struct arena *a, struct err *e)
+/* A sealed memfd, not a pipe: a hook that never reads its input can't block us, whatever the size.
+ */
+static int hook_stdin(const struct plan *p, const struct hook_state *st, struct arena *a,
+		      struct err *e)
 {
 	struct oci_state state = {
 		.oci_version = p->oci_version,
@@ -49,7 +51,8 @@ static int hook_stdin(const struct plan *p, const struct hook_state *st, struct 
 
 	state.annotations = arena_array(a, p->n_annotation, sizeof(*state.annotations));
 	for (size_t i = 0; i < p->n_annotation; i++)
-		state.annotations[i] = (struct oci_map_entry){p->annotation[i].key, p->annotation[i].value};
+		state.annotations[i] =
+			(struct oci_map_entry){p->annotation[i].key, p->annotation[i].value};
 	if (p->n_annotation == 0)
 		state.annotations = NULL;
 	int r = oci_state_write(&state, OCI_COMPACT, a, &text, &len);
@@ -61,7 +64,8 @@ static int hook_stdin(const struct plan *p, const struct hook_state *st, struct 
 	r = io_write_all(fd, text, len);
 	if (r == 0 && lseek(fd, 0, SEEK_SET) < 0)
 		r = -errno;
-	if (r == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+	if (r == 0 &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
 		r = -errno;
 	return r < 0 ? err_sys(e, -r, "memfd for the container's state") : fd_take(&fd);
 }
@@ -77,8 +81,8 @@ static void hook_default_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* close_range is of Linux 5.9. Before it only what the caller has preserved can be open here: all else is
- * close-on-exec from birth. */
+/* close_range is of Linux 5.9. Before it only what the caller has preserved can be open here: all
+ * else is close-on-exec from birth. */
 static void hook_close(unsigned int preserved)
 {
 	if (sys_close_range(3, ~0u, 0) == 0)
@@ -87,7 +91,8 @@ static void hook_close(unsigned int preserved)
 		(void)close((int)(3 + i));
 }
 
-/* The bundle; a hook of the container's side may not be able to enter it from its user namespace. */
+/* The bundle; a hook of the container's side may not be able to enter it from its user namespace.
+ */
 static void hook_chdir(const char *cwd, enum plan_hook_kind kind)
 {
 	bool inside = kind == HOOK_CREATE_CONTAINER || kind == HOOK_START_CONTAINER;
@@ -108,7 +113,8 @@ struct hook_call {
 	int in;
 };
 
-/* World: the hook's process. Nothing of the runtime reaches it but stdin, output and what the config gives. */
+/* World: the hook's process. Nothing of the runtime reaches it but stdin, output and what the
+ * config gives. */
 static _Noreturn void hook_child(const struct hook_call *c, int out)
 {
 	const struct plan_hook *h = c->h;
@@ -143,7 +149,8 @@ static void hook_read(struct hook_output *o)
 {
 	char drop[4096];
 	bool room = o->n < HOOK_OUTPUT_MAX;
-	ssize_t r = room ? read(o->pipe, o->text + o->n, HOOK_OUTPUT_MAX - o->n) : read(o->pipe, drop, sizeof(drop));
+	ssize_t r = room ? read(o->pipe, o->text + o->n, HOOK_OUTPUT_MAX - o->n)
+			 : read(o->pipe, drop, sizeof(drop));
 
 	if (r > 0 && room)
 		o->n += (size_t)r;
@@ -151,14 +158,15 @@ static void hook_read(struct hook_output *o)
 		fd_done(&o->pipe);
 }
 
-/* Waits for the process, reading its output; a daemon it left may hold the pipe open, which is not waited for.
- * -ETIME: the deadline has passed. */
+/* Waits for the process, reading its output; a daemon it left may hold the pipe open, which is not
+ * waited for. -ETIME: the deadline has passed. */
 static int hook_wait(int pidfd, struct hook_output *o, int timeout_s)
 {
 	long deadline = timeout_s > 0 ? hook_now_ms() + timeout_s * 1000L : -1;
 
 	for (;;) {
-		struct pollfd p[2] = {{.fd = pidfd, .events = POLLIN}, {.fd = o->pipe, .events = POLLIN}};
+		struct pollfd p[2] = {{.fd = pidfd, .events = POLLIN},
+				      {.fd = o->pipe, .events = POLLIN}};
 		long left = deadline < 0 ? -1 : deadline - hook_now_ms();
 		if (deadline >= 0 && left <= 0)
 			return -ETIME;
@@ -166,7 +174,8 @@ static int hook_wait(int pidfd, struct hook_output *o, int timeout_s)
 			return -errno;
 		if (p[1].revents != 0)
 			hook_read(o);
-		/* asked also while output flows: a daemon that never stops talking must not keep us */
+		/* asked also while output flows: a daemon that never stops talking must not keep us
+		 */
 		if (p[0].revents != 0)
 			return 0;
 	}
@@ -185,7 +194,8 @@ static void hook_drain(struct hook_output *o)
 	fd_done(&o->pipe);
 }
 
-static int hook_result(const struct plan_hook *h, int status, int waited, struct hook_output *o, struct err *e)
+static int hook_result(const struct plan_hook *h, int status, int waited, struct hook_output *o,
+		       struct err *e)
 {
 	if (waited == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		if (o->n > 0)
@@ -194,17 +204,23 @@ static int hook_result(const struct plan_hook *h, int status, int waited, struct
 	}
 	while (o->n > 0 && o->text[o->n - 1] == '\n')
 		o->text[--o->n] = '\0';
+	for (size_t i = 0; i < o->n; i++) /* an error is one line */
+		if (o->text[i] == '\n' || o->text[i] == '\0')
+			o->text[i] = ' ';
 	/* the end of the output is where the reason stands */
 	const char *tail = o->n > 500 ? o->text + o->n - 500 : o->text;
 	const char *join = o->n > 0 ? ": " : "";
 	if (waited == -ETIME)
-		return err_set(e, ETIME, "'%s' did not end within its timeout of %d s and was killed%s%s", h->path,
-			       h->timeout_s, join, tail);
+		return err_set(e, ETIME,
+			       "'%s' did not end within its timeout of %d s and was killed%s%s",
+			       h->path, h->timeout_s, join, tail);
 	if (waited < 0)
 		return err_sys(e, -waited, "waiting for '%s'", h->path);
 	if (WIFSIGNALED(status))
-		return err_set(e, ECHILD, "'%s' was killed by signal %d%s%s", h->path, WTERMSIG(status), join, tail);
-	return err_set(e, ECHILD, "'%s' exited with status %d%s%s", h->path, WEXITSTATUS(status), join, tail);
+		return err_set(e, ECHILD, "'%s' was killed by signal %d%s%s", h->path,
+			       WTERMSIG(status), join, tail);
+	return err_set(e, ECHILD, "'%s' exited with status %d%s%s", h->path, WEXITSTATUS(status),
+		       join, tail);
 }
 
 static int hook_one(const struct hook_call *c, struct arena *a, struct err *e)
@@ -249,8 +265,9 @@ int hook_run(const struct plan *p, enum plan_hook_kind kind, const struct hook_s
 	for (size_t i = 0; i < hooks->n; i++) {
 		struct arena a __attribute__((cleanup(arena_done))) = {0};
 		const struct plan_hook *h = &hooks->v[i];
-		/* nothing of the runtime's environment, nothing of the image's (CVE-2025-23266); startContainer hooks are
-		 * programs of the container and see what its program sees */
+		/* nothing of the runtime's environment, nothing of the image's (CVE-2025-23266);
+		 * startContainer hooks are programs of the container and see what its program sees
+		 */
 		const char *const *env = h->env;
 		if (env == NULL)
 			env = kind == HOOK_START_CONTAINER ? process_environment(p, &a) : empty;

@@ -33,9 +33,10 @@ static int idmap_write_file(const struct plan_idmap *map, const struct procfs *p
 	return 0;
 }
 
-/* newuidmap PID INSIDE OUTSIDE COUNT ...: the set-id helper checks /etc/subuid. Empty environment. */
-static int idmap_helper(const struct plan_idmap *map, pid_t pid, const char *tool, const char *field,
-			struct err *e)
+/* newuidmap PID INSIDE OUTSIDE COUNT ...: the set-id helper checks /etc/subuid. Empty environment.
+ */
+static int idmap_helper(const struct plan_idmap *map, pid_t pid, const char *tool,
+			const char *field, struct err *e)
 {
 	struct arena a __attribute__((cleanup(arena_done))) = {0};
 	const char **argv = arena_array(&a, 3 + map->n * 3, sizeof(*argv));
@@ -66,8 +67,10 @@ static int idmap_helper(const struct plan_idmap *map, pid_t pid, const char *too
 	if (status == 0)
 		return 0;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return err_set(e, ENOENT, "%s: %s can't be run; install the package uidmap", field, tool);
-	return err_set(e, EPERM, "%s: %s refused the mapping; see its line above and /etc/subuid", field, tool);
+		return err_set(e, ENOENT, "%s: %s can't be run; install the package uidmap", field,
+			       tool);
+	return err_set(e, EPERM, "%s: %s refused the mapping; see its line above and /etc/subuid",
+		       field, tool);
 }
 
 int idmap_write(const struct plan_ns *ns, const struct procfs *pf, pid_t pid, struct err *e)
@@ -82,12 +85,12 @@ int idmap_write(const struct plan_ns *ns, const struct procfs *pf, pid_t pid, st
 		if (r < 0)
 			return r;
 	}
-	r = ns->use_newidmap ?
-		    idmap_helper(&ns->uid, pid, "/usr/bin/newuidmap", "linux.uidMappings", e) :
-		    idmap_write_file(&ns->uid, pf, pid, "uid_map", "linux.uidMappings", e);
+	r = ns->use_newidmap
+		    ? idmap_helper(&ns->uid, pid, "/usr/bin/newuidmap", "linux.uidMappings", e)
+		    : idmap_write_file(&ns->uid, pf, pid, "uid_map", "linux.uidMappings", e);
 	if (r < 0)
 		return r;
-	return ns->use_newidmap ?
-		       idmap_helper(&ns->gid, pid, "/usr/bin/newgidmap", "linux.gidMappings", e) :
-		       idmap_write_file(&ns->gid, pf, pid, "gid_map", "linux.gidMappings", e);
+	return ns->use_newidmap
+		       ? idmap_helper(&ns->gid, pid, "/usr/bin/newgidmap", "linux.gidMappings", e)
+		       : idmap_write_file(&ns->gid, pf, pid, "gid_map", "linux.gidMappings", e);
 }

@@ -44,8 +44,8 @@ static int init_identity_root(struct init *in, struct err *e)
 	return 0;
 }
 
-/* Offsets have to be written before anything enters the namespace; a single-threaded process may then enter
- * it itself (5.6), so no second fork is needed. */
+/* Offsets have to be written before anything enters the namespace; a single-threaded process may
+ * then enter it itself (5.6), so no second fork is needed. */
 static int init_time_namespace(struct init *in, struct err *e)
 {
 	const struct plan_ns *ns = &in->p->ns;
@@ -69,14 +69,17 @@ static int init_time_namespace(struct init *in, struct err *e)
 	return r < 0 ? err_sys(e, -r, "entering the new time namespace") : 0;
 }
 
-/* A new network namespace has its loopback interface down; the peers bring it up, programs rely on it. */
+/* A new network namespace has its loopback interface down; the peers bring it up, programs rely on
+ * it. */
 static int init_loopback(struct err *e)
 {
 	autoclose int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
 
 	if (s < 0)
-		return errno == EAFNOSUPPORT ? 0 : err_sys(e, errno, "socket for the loopback interface");
+		return errno == EAFNOSUPPORT
+			       ? 0
+			       : err_sys(e, errno, "socket for the loopback interface");
 	if (ioctl(s, SIOCSIFFLAGS, &ifr) < 0)
 		return err_sys(e, errno, "bringing up the loopback interface");
 	return 0;
@@ -87,7 +90,8 @@ static int init_namespaces(struct init *in, struct err *e)
 {
 	const struct plan_ns *ns = &in->p->ns;
 	/* a bridge has entered these already */
-	int r = join_enter(in->join, ns->bridge ? 0 : ns->joined & ~(CLONE_NEWPID | CLONE_NEWUSER), e);
+	int r = join_enter(in->join, ns->bridge ? 0 : ns->joined & ~(CLONE_NEWPID | CLONE_NEWUSER),
+			   e);
 
 	if (r < 0)
 		return r;
@@ -199,8 +203,9 @@ static int init_script(struct init *in, struct err *e)
 	r = init_identity_root(in, e);
 	if (r < 0)
 		return r;
-	/* Nobody in a joined namespace may look into this process or take its descriptors (CVE-2016-9962); not
-	 * earlier, since an unprivileged runtime could not have written our maps. */
+	/* Nobody in a joined namespace may look into this process or take its descriptors
+	 * (CVE-2016-9962); not earlier, since an unprivileged runtime could not have written our
+	 * maps. */
 	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return err_sys(e, errno, "prctl");
 	r = init_namespaces(in, e);

@@ -19,16 +19,17 @@ struct init {
 	struct procfs pf;
 	const struct join *join;
 	const struct join_exec *target; /* exec: the container to enter; NULL for create and run */
-	int sock;	  /* init's end */
-	int fifo;	  /* O_PATH of exec.fifo; FD_NONE: run or exec, no waiting for start */
-	bool in_cgroup;	  /* born in it (CLONE_INTO_CGROUP) and nothing is left to enter */
-	bool limits_given; /* the runtime sets rlimits and oom score, since a user namespace lacks the right */
-	bool wait_hooked; /* MOUNTED is said and HOOKED waited for */
+	int sock;			/* init's end */
+	int fifo;	   /* O_PATH of exec.fifo; FD_NONE: run or exec, no waiting for start */
+	bool in_cgroup;	   /* born in it (CLONE_INTO_CGROUP) and nothing is left to enter */
+	bool limits_given; /* the runtime sets rlimits and oom score, since a user namespace lacks
+			      the right */
+	bool wait_hooked;  /* MOUNTED is said and HOOKED waited for */
 };
 
 /*
- * The script of a container's pid 1, from the clone to execve. Never returns: executes the program, or
- * reports and exits with status 1.
+ * The script of a container's pid 1, from the clone to execve. Never returns: executes the program,
+ * or reports and exits with status 1.
  */
 _Noreturn void init_run(struct init *in);
 

@@ -13,8 +13,9 @@ static const struct {
 	int type;
 	const char *name;
 } join_types[] = {
-	{CLONE_NEWUSER, "user"}, {CLONE_NEWIPC, "ipc"},	  {CLONE_NEWUTS, "uts"},   {CLONE_NEWNET, "network"},
-	{CLONE_NEWPID, "pid"},	 {CLONE_NEWTIME, "time"}, {CLONE_NEWCGROUP, "cgroup"}, {CLONE_NEWNS, "mount"},
+	{CLONE_NEWUSER, "user"},     {CLONE_NEWIPC, "ipc"},  {CLONE_NEWUTS, "uts"},
+	{CLONE_NEWNET, "network"},   {CLONE_NEWPID, "pid"},  {CLONE_NEWTIME, "time"},
+	{CLONE_NEWCGROUP, "cgroup"}, {CLONE_NEWNS, "mount"},
 };
 
 static const char *join_type_name(int type)
@@ -37,8 +38,9 @@ static int join_open_one(const struct plan_join *pj, struct err *e)
 		return err_set(e, EINVAL, "%s.path: '%s' is not a namespace", pj->origin, pj->path);
 	int type = ioctl(fd, NS_GET_NSTYPE);
 	if (type >= 0 && type != pj->type)
-		return err_set(e, EINVAL, "%s.path: '%s' is a %s namespace, not a %s one", pj->origin, pj->path,
-			       join_type_name(type), join_type_name(pj->type));
+		return err_set(e, EINVAL, "%s.path: '%s' is a %s namespace, not a %s one",
+			       pj->origin, pj->path, join_type_name(type),
+			       join_type_name(pj->type));
 	return fd_take(&fd);
 }
 
@@ -82,9 +84,9 @@ static int join_one(const struct join_ns *ns, struct err *e)
 }
 
 /*
- * A namespace may belong to our user namespace (a network namespace of the host) or to the one we are about
- * to join (a pod's): the first has to be entered before it, the second can only be entered after it. The
- * mount namespace comes last, since joining it changes what paths mean.
+ * A namespace may belong to our user namespace (a network namespace of the host) or to the one we
+ * are about to join (a pod's): the first has to be entered before it, the second can only be
+ * entered after it. The mount namespace comes last, since joining it changes what paths mean.
  */
 int join_enter(const struct join *j, int types, struct err *e)
 {
@@ -109,7 +111,8 @@ int join_enter(const struct join *j, int types, struct err *e)
 		if (pass == 0) {
 			int r = sys_setns(user, CLONE_NEWUSER);
 			if (r < 0)
-				return err_sys(e, -r, "linux.namespaces: joining the user namespace");
+				return err_sys(e, -r,
+					       "linux.namespaces: joining the user namespace");
 		}
 	}
 	return 0;

@@ -9,7 +9,7 @@ struct join {
 		int type; /* CLONE_NEW* */
 		int fd;
 		const char *origin, *path;
-	} *v;
+	} * v;
 	size_t n;
 };
 
@@ -23,15 +23,16 @@ void join_done(struct join *j);
 /* The descriptor of a type, FD_NONE when it is not joined. */
 int join_fd(const struct join *j, int type);
 
-/* World: init or bridge. Enters the joined namespaces of types, the user namespace before or after the
- * others as the caller's rights need it: a namespace that refuses now is tried again after it. */
+/* World: init or bridge. Enters the joined namespaces of types, the user namespace before or after
+ * the others as the caller's rights need it: a namespace that refuses now is tried again after it.
+ */
 int join_enter(const struct join *j, int types, struct err *e);
 
 /* exec's target: a running container. */
 struct join_exec {
-	int pidfd;	/* of its init; owned by the caller */
-	int types;	/* CLONE_NEW* in which it differs from the runtime */
-	int root;	/* O_PATH of its root when it has no mount namespace of its own, else FD_NONE */
+	int pidfd; /* of its init; owned by the caller */
+	int types; /* CLONE_NEW* in which it differs from the runtime */
+	int root;  /* O_PATH of its root when it has no mount namespace of its own, else FD_NONE */
 };
 
 /* World: exec's process. One setns(2) on the pidfd (5.8) for all of types. */

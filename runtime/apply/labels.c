@@ -25,7 +25,8 @@ static int labels_apparmor(const struct plan *p, const struct procfs *pf, struct
 	struct arena a __attribute__((cleanup(arena_done))) = {0};
 	const char *value = arena_printf(&a, "exec %s", p->creds.apparmor);
 
-	/* With several modules the unqualified file may belong to another one; the folder is of Linux 5.8. */
+	/* With several modules the unqualified file may belong to another one; the folder is of
+	 * Linux 5.8. */
 	int r = labels_write(pf, "thread-self/attr/apparmor/exec", value, e);
 	if (r == -ENOENT && p->creds.selinux == NULL)
 		r = labels_write(pf, "thread-self/attr/exec", value, e);
@@ -41,16 +42,18 @@ int creds_labels(const struct plan *p, const struct procfs *pf, struct err *e)
 	}
 	if (p->creds.selinux == NULL)
 		return 0;
-	return labels_write(pf, "thread-self/attr/exec", p->creds.selinux, e) < 0 ?
-		       err_at(e, "process.selinuxLabel: '%.200s'", p->creds.selinux) :
-		       0;
+	return labels_write(pf, "thread-self/attr/exec", p->creds.selinux, e) < 0
+		       ? err_at(e, "process.selinuxLabel: '%.200s'", p->creds.selinux)
+		       : 0;
 }
 
-/* Lets processes of the same user find the keyring by its name, which is how exec joins it (keyrings(7)). */
+/* Lets processes of the same user find the keyring by its name, which is how exec joins it
+ * (keyrings(7)). */
 static void labels_keyring_search(long id)
 {
 	char text[256] = "";
-	long n = sys_keyctl(KEYCTL_DESCRIBE, (unsigned long)id, (unsigned long)(uintptr_t)text, sizeof(text) - 1, 0);
+	long n = sys_keyctl(KEYCTL_DESCRIBE, (unsigned long)id, (unsigned long)(uintptr_t)text,
+			    sizeof(text) - 1, 0);
 	const char *perm = text; /* "keyring;uid;gid;perm;name" */
 
 	for (int i = 0; i < 3 && perm != NULL; i++)
@@ -59,7 +62,8 @@ static void labels_keyring_search(long id)
 		return;
 	unsigned long bits = strtoul(perm, NULL, 16);
 	if ((bits & LABELS_KEY_USR_SEARCH) == 0)
-		(void)sys_keyctl(KEYCTL_SETPERM, (unsigned long)id, bits | LABELS_KEY_USR_SEARCH, 0, 0);
+		(void)sys_keyctl(KEYCTL_SETPERM, (unsigned long)id, bits | LABELS_KEY_USR_SEARCH, 0,
+				 0);
 }
 
 int creds_keyring(const struct plan *p, const struct procfs *pf, struct err *e)

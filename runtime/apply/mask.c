@@ -67,7 +67,8 @@ static int mask_make_null(struct mask *k)
 
 	if (tmpfs < 0)
 		return tmpfs;
-	if (mknodat(tmpfs, "null", S_IFCHR | 0666, makedev(1, 3)) < 0)
+	if (mknodat(tmpfs, "null", S_IFCHR | 0666, makedev(1, 3)) < 0 ||
+	    fchmodat(tmpfs, "null", 0666, 0) < 0)
 		return -errno;
 	int r = sys_move_mount(tmpfs, "", k->root, "", MASK_ATTACH);
 	if (r < 0)
@@ -105,7 +106,8 @@ static int mask_first_null(struct mask *k, struct err *e)
 
 /* mount(2) on descriptors, where "/proc" is the container's and so not to be trusted: a name below
  * the trusted procfs, which is made the working directory for the moment. */
-static int mask_bind_legacy(struct mask *k, int from, int target, const char *path, struct err *e)
+static int mask_bind_legacy(struct mask *k, int from, int target, uint64_t attr, const char *path,
+			    struct err *e)
 {
 	char a[32], b[32];
 
@@ -121,7 +123,7 @@ static int mask_bind_legacy(struct mask *k, int from, int target, const char *pa
 	autoclose int made = r < 0 ? r : path_open(k->root, path, O_PATH, e);
 	if (r == 0 && from >= 0 && made >= 0) {
 		(void)snprintf(b, sizeof(b), "self/fd/%d", made);
-		r = mount_legacy_remount_at(b, made, mount_legacy_flags(MASK_ATTR));
+		r = mount_legacy_add_at(b, made, mount_legacy_flags(attr));
 	}
 	if (chdir("/") < 0)
 		return err_sys(e, errno, "chdir");
@@ -138,7 +140,7 @@ static int mask_file(struct mask *k, int target, const char *path, struct err *e
 
 	if (k->legacy || (fd == -ENOSYS && k->file >= 0)) {
 		k->legacy = true;
-		return mask_bind_legacy(k, k->file, target, path, e);
+		return mask_bind_legacy(k, k->file, target, MASK_ATTR, path, e);
 	}
 	if (fd < 0)
 		return first ? fd : err_sys(e, -fd, "mounting over '%s'", path);
@@ -161,7 +163,7 @@ static int mask_directory(struct mask *k, int target, const char *path, struct e
 				      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 
 	if (fd == -ENOSYS)
-		return mask_bind_legacy(k, FD_NONE, target, path, e);
+		return mask_bind_legacy(k, FD_NONE, target, MASK_ATTR, path, e);
 	int r = fd < 0 ? fd : sys_move_mount(fd, "", target, "", MASK_ATTACH);
 	if (r < 0)
 		return err_sys(e, -r, "mounting over '%s'", path);
@@ -213,7 +215,7 @@ static int mask_readonly(struct mask *k, const char *path, struct err *e)
 		target, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
 	r = fd < 0 ? fd : mount_set(fd, AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0, 0);
 	if (r == -ENOSYS)
-		return mask_bind_legacy(k, target, target, path, e);
+		return mask_bind_legacy(k, target, target, MOUNT_ATTR_RDONLY, path, e);
 	if (r == 0)
 		r = sys_move_mount(fd, "", target, "", MASK_ATTACH);
 	return r < 0 ? err_sys(e, -r, "making '%s' read-only", path) : 0;
@@ -231,7 +233,7 @@ static int mask_root(struct mask *k, struct err *e)
 	int r = mount_set(k->root, 0, MOUNT_ATTR_RDONLY, 0, 0);
 
 	if (r == -ENOSYS)
-		r = mount_legacy_remount_at("/", k->root, MS_RDONLY);
+		r = mount_legacy_add_at("/", k->root, MS_RDONLY);
 	return r < 0 ? err_sys(e, -r, "root.readonly: making '/' read-only") : 0;
 }
 

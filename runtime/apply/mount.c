@@ -109,9 +109,14 @@ int mount_open_sources(const struct plan *p, struct mount_slots *slots, struct e
 static int mount_unshare_parent(const char *path, struct err *e)
 {
 	autoclose int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char self[32];
 
 	for (int depth = 0; fd >= 0 && depth < PATH_MAX / 2; depth++) {
 		int r = mount_set(fd, 0, 0, 0, MS_PRIVATE);
+		if (r == -ENOSYS)
+			r = mount(NULL, procfs_fd_path(fd, self), NULL, MS_PRIVATE, NULL) < 0
+				    ? -errno
+				    : 0;
 		if (r != -EINVAL)
 			return r < 0 ? err_sys(e, -r,
 					       "root.path: making the mount that holds '%s' "
@@ -202,12 +207,13 @@ static int mount_check_not_proc(const struct plan_mount *m, int target, struct e
 static int mount_target(const struct plan_mount *m, int root, int source, struct err *e)
 {
 	struct err why = {0};
-	int fd;
+	bool nofollow = mount_wants_real_directory(m) || m->target_nofollow;
+	int fd = -ENOENT;
 
-	if (mount_wants_real_directory(m) || m->target_nofollow)
-		fd = path_open_nofollow(root, m->target, O_PATH, &why);
-	else
-		fd = path_open(root, m->target, O_PATH, &why);
+	/* path_mkdir() opens what exists with the same single call */
+	if (m->verb == MOUNT_BIND || nofollow || m->remount)
+		fd = nofollow ? path_open_nofollow(root, m->target, O_PATH, &why)
+			      : path_open(root, m->target, O_PATH, &why);
 	if (fd == -ENOENT && !m->remount)
 		fd = mount_make_target(m, root, source, &why);
 	if (fd < 0) {
@@ -225,11 +231,18 @@ static int mount_target(const struct plan_mount *m, int root, int source, struct
 	return r < 0 ? r : fd_take(&owned);
 }
 
+static bool mount_kinds_differ(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && S_ISDIR(x.st_mode) != S_ISDIR(y.st_mode);
+}
+
 static int mount_move(const struct plan_mount *m, int fd, int target, struct err *e)
 {
 	int r = sys_move_mount(fd, "", target, "", MOUNT_ATTACH);
 
-	if (r == -ENOTDIR)
+	if ((r == -ENOTDIR || r == -EINVAL) && mount_kinds_differ(fd, target))
 		return err_set(
 			e, ENOTDIR,
 			".destination: '%s' and the source must be both directories or both files",
@@ -315,7 +328,7 @@ static int mount_finish_tmpfs(const struct plan_mount *m, int fd, int covered, s
 	uint64_t ro = (m->attr_set | m->rec_attr_set) & MOUNT_ATTR_RDONLY;
 	r = mount_set(fd, 0, ro, 0, 0);
 	if (r == -ENOSYS)
-		r = mount_legacy_remount(fd, mount_legacy_flags(m->attr_set | m->rec_attr_set));
+		r = mount_legacy_add(fd, mount_legacy_flags(m->attr_set | m->rec_attr_set));
 	return r < 0 ? err_sys(e, -r, ".options: ro") : 0;
 }
 

@@ -4,8 +4,8 @@
 #include "plan/plan.h"
 #include "sys/procfs.h"
 
-/* Detached mounts between their making (often in the runtime, before the clone) and their attaching in
- * init, which inherits the descriptors. Owned; one slot a plan_mount, by plan_mount.slot. */
+/* Detached mounts between their making (often in the runtime, before the clone) and their attaching
+ * in init, which inherits the descriptors. Owned; one slot a plan_mount, by plan_mount.slot. */
 struct mount_slots {
 	int *fd;
 	size_t n;
@@ -13,23 +13,24 @@ struct mount_slots {
 
 /*
  * World: the runtime, host namespaces, before the clone. Opens every source that opens AT_HOST as a
- * detached clone with its attributes, propagation and idmap already set (so that no moment exists in which
- * a read-only bind is writable); bind sources reachable only by the caller's groups stay reachable.
- * e names mounts[i].source. Opens also the rootfs itself (slot 0 is the rootfs).
+ * detached clone with its attributes, propagation and idmap already set (so that no moment exists
+ * in which a read-only bind is writable); bind sources reachable only by the caller's groups stay
+ * reachable. e names mounts[i].source. Opens also the rootfs itself (slot 0 is the rootfs).
  */
 int mount_open_sources(const struct plan *p, struct mount_slots *slots, struct err *e);
 void mount_slots_done(struct mount_slots *slots);
 
 /*
- * World: init, new mount namespace still a copy of the host's, new userns mapped. Makes the old root a
- * slave (or what the plan says), attaches the rootfs over its own path and gives an O_PATH descriptor of
- * it. Without a new mount namespace: only opens it.
+ * World: init, new mount namespace still a copy of the host's, new userns mapped. Makes the old
+ * root a slave (or what the plan says), attaches the rootfs over its own path and gives an O_PATH
+ * descriptor of it. Without a new mount namespace: only opens it.
  */
 int mount_root(const struct plan *p, struct mount_slots *slots, int *out_root, struct err *e);
 
 /*
- * World: as mount_root(), after it; cgroup and network namespaces are final. Makes what opens AT_MAPPED or
- * AT_ROOT and attaches all mounts in the order of the config below root. pf is the trusted procfs.
+ * World: as mount_root(), after it; cgroup and network namespaces are final. Makes what opens
+ * AT_MAPPED or AT_ROOT and attaches all mounts in the order of the config below root. pf is the
+ * trusted procfs.
  */
 int mount_attach(const struct plan *p, struct mount_slots *slots, int root, const struct procfs *pf,
 		 struct err *e);
@@ -38,12 +39,12 @@ int mount_attach(const struct plan *p, struct mount_slots *slots, int root, cons
 int device_make(const struct plan *p, int root, const struct procfs *pf, struct err *e);
 
 /*
- * World: init, everything mounted, createContainer hooks done. pivot_root(".", ".") and the old root
- * detached; with no_pivot MS_MOVE and chroot; without a mount namespace chroot. Final propagation. root
- * stays a valid descriptor of "/". The working directory is "/".
+ * World: init, everything mounted, createContainer hooks done. pivot_root(".", ".") and the old
+ * root detached; with no_pivot MS_MOVE and chroot; without a mount namespace chroot. Final
+ * propagation. root stays a valid descriptor of "/". The working directory is "/".
  */
 int root_enter(const struct plan *p, int root, struct err *e);
 
-/* World: init, "/" is the rootfs. Masked and read-only paths, then a read-only root if asked for. pf: the
- * trusted procfs, since "/proc" is the container's now. */
+/* World: init, "/" is the rootfs. Masked and read-only paths, then a read-only root if asked for.
+ * pf: the trusted procfs, since "/proc" is the container's now. */
 int mask_apply(const struct plan *p, int root, const struct procfs *pf, struct err *e);

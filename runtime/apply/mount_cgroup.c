@@ -13,6 +13,10 @@
 #include "sys/path.h"
 #include "sys/sys.h"
 
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+
 static uint64_t cgroup_attributes(const struct plan_mount *m, const struct plan_cgroup_view *v)
 {
 	return m->attr_set | m->rec_attr_set | (v->whole ? MOUNT_ATTR_RDONLY : 0);
@@ -32,7 +36,7 @@ static int cgroup_bind_legacy(const struct plan_cgroup_view *v, uint64_t attr, i
 		return r;
 	/* to is what is covered now; its name leads to what covers it */
 	autoclose int made = openat(at, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return made < 0 ? -errno : mount_legacy_remount(made, mount_legacy_flags(attr));
+	return made < 0 ? -errno : mount_legacy_add(made, mount_legacy_flags(attr));
 }
 
 /* Binds the view's source on directory name below at, or on at itself where name is "". 0 or
@@ -43,7 +47,7 @@ static int cgroup_bind(const struct plan_cgroup_view *v, uint64_t attr, int at, 
 
 	if (fd < 0)
 		return fd;
-	int r = mount_set(fd, 0, attr, 0, MS_PRIVATE);
+	int r = mount_set(fd, 0, attr, 0, 0);
 	if (r < 0)
 		return r;
 	return sys_move_mount(fd, "", at, name,
@@ -97,6 +101,10 @@ static int cgroup_v2(const struct plan *p, const struct plan_mount *m, int root,
 		return err_take(e, &why);
 	if (r == -ENOSYS)
 		return cgroup_v2_legacy(p, m, root, target, e);
+	if (r == -ENOENT) { /* the caller could not make a cgroup, and needed none */
+		log_debug("%s: '%s' does not exist, nothing is mounted", m->origin, v->source);
+		return 0;
+	}
 	return r < 0 ? err_sys(e, -r, "'%s' as the container's cgroup", v->source) : 0;
 }
 
@@ -134,7 +142,9 @@ static int cgroup_fill(const struct plan *p, const struct plan_mount *m, int dir
 				continue; /* the host has one hierarchy mounted twice */
 			return err_sys(e, errno, "directory '%s'", v->name);
 		}
-		int r = cgroup_bind(v, cgroup_attributes(m, v), dir, v->name);
+		/* the attributes of all follow in one call; a whole hierarchy is not left writable
+		 * until then */
+		int r = cgroup_bind(v, v->whole ? MOUNT_ATTR_RDONLY : 0, dir, v->name);
 		if (r == -ENOSYS)
 			r = cgroup_bind_legacy(v, cgroup_attributes(m, v), dir, v->name);
 		if (r == -ENOENT) { /* no cgroup of the container there */
@@ -188,10 +198,10 @@ int mount_cgroup(const struct plan *p, const struct plan_mount *m, int root, int
 	if (dir < 0)
 		return dir;
 	int r = cgroup_fill(p, m, dir, e);
-	if (r < 0 || ((m->attr_set | m->rec_attr_set) & MOUNT_ATTR_RDONLY) == 0)
+	if (r < 0)
 		return r;
-	r = mount_set(dir, 0, MOUNT_ATTR_RDONLY, 0, 0);
+	r = mount_set(dir, AT_RECURSIVE, m->attr_set | m->rec_attr_set, 0, MS_PRIVATE);
 	if (r == -ENOSYS)
-		r = mount_legacy_remount(dir, mount_legacy_flags(m->attr_set | m->rec_attr_set));
-	return r < 0 ? err_sys(e, -r, "making the tmpfs of the cgroups read-only") : 0;
+		r = mount_legacy_add(dir, mount_legacy_flags(m->attr_set | m->rec_attr_set));
+	return r < 0 ? err_sys(e, -r, "setting the options of the cgroup mounts") : 0;
 }

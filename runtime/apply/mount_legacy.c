@@ -58,22 +58,28 @@ static unsigned long legacy_current(int fd)
 	return flags | ((st.f_flag & ST_RELATIME) != 0 ? MS_RELATIME : 0);
 }
 
-int mount_legacy_remount_at(const char *path, int fd, unsigned long flags)
+int mount_legacy_add_at(const char *path, int fd, unsigned long flags)
 {
-	flags |= MS_REMOUNT | MS_BIND;
-	if (mount(NULL, path, NULL, flags, NULL) == 0)
-		return 0;
-	if (errno != EPERM)
-		return -errno;
-	flags |= legacy_current(fd);
+	flags |= MS_REMOUNT | MS_BIND | legacy_current(fd);
 	return mount(NULL, path, NULL, flags, NULL) < 0 ? -errno : 0;
 }
 
-int mount_legacy_remount(int fd, unsigned long flags)
+int mount_legacy_add(int fd, unsigned long flags)
 {
 	char path[32];
 
-	return mount_legacy_remount_at(procfs_fd_path(fd, path), fd, flags);
+	return mount_legacy_add_at(procfs_fd_path(fd, path), fd, flags);
+}
+
+/* Sets exactly flags, except that what a parent user namespace has locked is kept. */
+static int legacy_remount(int fd, unsigned long flags)
+{
+	char path[32];
+
+	flags |= MS_REMOUNT | MS_BIND;
+	if (mount(NULL, procfs_fd_path(fd, path), NULL, flags, NULL) == 0)
+		return 0;
+	return errno == EPERM ? mount_legacy_add(fd, flags) : -errno;
 }
 
 /* A remount replaces all flags: those of the source which nobody asked to change are kept. */
@@ -89,7 +95,7 @@ static int legacy_finish_bind(const struct plan_mount *m, int fd, struct err *e)
 			".options: the options for whole trees (rro and so on) need Linux 5.12");
 	if (((now & ~clr) | set) == now)
 		return 0;
-	int r = mount_legacy_remount(fd, (now & ~clr) | set);
+	int r = legacy_remount(fd, (now & ~clr) | set);
 	return r < 0 ? err_sys(e, -r, ".options: remounting '%s'", m->source) : 0;
 }
 

@@ -18,11 +18,11 @@ int mount_legacy(const struct plan_mount *m, int root, int target, struct err *e
 /* Binds from (O_PATH) on target with MS_* flags of the mount. 0 or -errno. */
 int mount_legacy_bind(int from, int target, bool recursive);
 
-/* Changes flags of the mount at fd (its root), keeping what a parent user namespace has locked. */
-int mount_legacy_remount(int fd, unsigned long flags);
+/* Adds flags to those of the mount at fd (its root). 0 or -errno. */
+int mount_legacy_add(int fd, unsigned long flags);
 
 /* The same where path names fd's object and is to be trusted. */
-int mount_legacy_remount_at(const char *path, int fd, unsigned long flags);
+int mount_legacy_add_at(const char *path, int fd, unsigned long flags);
 
 /* MS_* of MOUNT_ATTR_*. */
 unsigned long mount_legacy_flags(uint64_t attr);

@@ -26,8 +26,10 @@ int process_rlimits(const struct plan *p, pid_t pid, struct err *e)
 		int code = errno;
 		if (code == EPERM && prlimit64(pid, (unsigned int)l->resource, NULL, &now) == 0)
 			return err_set(e, EPERM,
-				       "process.rlimits[%zu]: %s: hard limit %llu is above the caller's %llu, which needs "
-				       "CAP_SYS_RESOURCE (operation not permitted); ask for less, in podman by default_ulimits of "
+				       "process.rlimits[%zu]: %s: hard limit %llu is above the "
+				       "caller's %llu, which needs "
+				       "CAP_SYS_RESOURCE (operation not permitted); ask for less, "
+				       "in podman by default_ulimits of "
 				       "containers.conf",
 				       i, l->name, (unsigned long long)l->limit.rlim_max,
 				       (unsigned long long)now.rlim_max);
@@ -62,12 +64,15 @@ int process_oom_score(const struct plan *p, const struct procfs *pf, pid_t pid, 
 		return 0;
 	bool refused = why.code == EACCES || why.code == EPERM;
 	if (refused && !process_is_host_root(pf)) {
-		log_warn("process.oomScoreAdj: lowering it to %s is not permitted, it stays as it is", value);
+		log_warn("process.oomScoreAdj: lowering it to %s is not permitted, it stays as it "
+			 "is",
+			 value);
 		return 0;
 	}
 	if (refused)
 		return err_set(e, why.code,
-			       "process.oomScoreAdj: lowering it to %s needs CAP_SYS_RESOURCE (operation not permitted)",
+			       "process.oomScoreAdj: lowering it to %s needs CAP_SYS_RESOURCE "
+			       "(operation not permitted)",
 			       value);
 	(void)err_take(e, &why);
 	return err_at(e, "process.oomScoreAdj");
@@ -98,8 +103,8 @@ static const char *process_home(uid_t uid, struct arena *a)
 {
 	struct stat st;
 	char *text;
-	int fd = sys_openat2(AT_FDCWD, "/etc/passwd", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0,
-			     RESOLVE_NO_MAGICLINKS);
+	int fd = sys_openat2(AT_FDCWD, "/etc/passwd", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+			     0, RESOLVE_NO_MAGICLINKS);
 
 	if (fd == -ENOSYS) /* before 5.6 */
 		fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
@@ -155,12 +160,15 @@ int process_stdio_owner(const struct plan *p, struct err *e)
 
 		if (fstat(fd, &st) < 0 || st.st_uid == p->creds.uid)
 			continue;
-		/* a terminal of the container has its owner already, the caller's stays the caller's */
+		/* a terminal of the container has its owner already, the caller's stays the
+		 * caller's */
 		if (S_ISCHR(st.st_mode) && (st.st_rdev == makedev(1, 3) || isatty(fd) == 1))
 			continue;
 		/* Files of another file system or user may refuse. */
-		if (fchown(fd, p->creds.uid, (gid_t)-1) < 0 && errno != EINVAL && errno != EPERM && errno != EROFS)
-			return err_sys(e, errno, "giving descriptor %d to user %u", fd, p->creds.uid);
+		if (fchown(fd, p->creds.uid, (gid_t)-1) < 0 && errno != EINVAL && errno != EPERM &&
+		    errno != EROFS)
+			return err_sys(e, errno, "giving descriptor %d to user %u", fd,
+				       p->creds.uid);
 	}
 	return 0;
 }

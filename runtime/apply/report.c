@@ -29,8 +29,8 @@ static const char *const report_stages[STAGE_COUNT] = {
 
 int report_new(struct report **out, struct err *e)
 {
-	void *p = mmap(NULL, sizeof(struct report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		       -1, 0);
+	void *p = mmap(NULL, sizeof(struct report), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
 		return err_sys(e, errno, "memory shared with init");
@@ -60,15 +60,18 @@ void report_fail(struct report *r, const struct err *why)
 /* SIGSYS is a filter's work, and the message is the only hint a user gets at it. */
 static int report_death(enum stage at, int status, struct err *e)
 {
-	const char *text = (unsigned int)at < STAGE_COUNT ? report_stages[at] : "at an unknown place";
+	const char *text =
+		(unsigned int)at < STAGE_COUNT ? report_stages[at] : "at an unknown place";
 
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
-		return err_set(e, EPERM,
-			       "the container's init was killed by its seccomp filter (SIGSYS) while %s: "
-			       "linux.seccomp refuses a system call that is needed to start",
-			       text);
+		return err_set(
+			e, EPERM,
+			"the container's init was killed by its seccomp filter (SIGSYS) while %s: "
+			"linux.seccomp refuses a system call that is needed to start",
+			text);
 	if (WIFSIGNALED(status))
-		return err_set(e, ECHILD, "the container's init was killed by signal %d (SIG%s) while %s",
+		return err_set(e, ECHILD,
+			       "the container's init was killed by signal %d (SIG%s) while %s",
 			       WTERMSIG(status), sigabbrev_np(WTERMSIG(status)), text);
 	return err_set(e, ECHILD, "the container's init exited with status %d while %s",
 		       WEXITSTATUS(status), text);

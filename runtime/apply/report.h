@@ -6,8 +6,9 @@
 #include "base/err.h"
 
 /*
- * What init has to say to the runtime without a system call: one page both share. Init keeps in it where it
- * is, so that its death can be told by place, and its error. Plain stores work under any seccomp filter.
+ * What init has to say to the runtime without a system call: one page both share. Init keeps in it
+ * where it is, so that its death can be told by place, and its error. Plain stores work under any
+ * seccomp filter.
  */
 enum stage {
 	STAGE_CLONED,
@@ -45,8 +46,9 @@ void report_stage(struct report *r, enum stage s);
 void report_fail(struct report *r, const struct err *why);
 
 /*
- * World: the runtime, after the end of file or the death of init. 0: init has reached at least `until` and has
- * not failed. Else its error, or, when it died without one, "init was killed by signal N while making the
- * mounts" out of its wait status (pidfd is waited for; the child is reaped).
+ * World: the runtime, after the end of file or the death of init. 0: init has reached at least
+ * `until` and has not failed. Else its error, or, when it died without one, "init was killed by
+ * signal N while making the mounts" out of its wait status (pidfd is waited for; the child is
+ * reaped).
  */
 int report_result(const struct report *r, int pidfd, enum stage until, struct err *e);

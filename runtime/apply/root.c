@@ -8,11 +8,15 @@
 #include "base/io.h"
 #include "sys/sys.h"
 
-/* World: as root_enter(). After pivot_root(".", ".") the old root lies on top of the new one at
- * "/", and "." names the upper of the two (pivot_root(2), Notes): no directory inside the rootfs is
- * needed. */
+/*
+ * World: as root_enter(), the rootfs is the working directory. After pivot_root(".", ".") the old
+ * root lies on top of the new one at "/", and unmounting "." takes the upper of the two
+ * (pivot_root(2), Notes): no directory inside the rootfs is needed.
+ */
 static int root_pivot(const struct plan *p, struct err *e)
 {
+	bool shared = (p->mounts.root_propagation & MS_SHARED) != 0;
+	autoclose int old = shared ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : FD_NONE;
 	int r = sys_pivot_root(".", ".");
 
 	if (r == -EINVAL)
@@ -22,9 +26,8 @@ static int root_pivot(const struct plan *p, struct err *e)
 			       "only be left with --no-pivot");
 	if (r < 0)
 		return err_sys(e, -r, "pivot_root");
-	/* Were the old root shared, its unmounting would reach the host. */
-	if ((p->mounts.root_propagation & MS_SHARED) != 0 &&
-	    mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+	/* Were the old tree shared still, its unmounting would reach the host. */
+	if (shared && (fchdir(old) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0))
 		return err_sys(e, errno, "making the old root a slave");
 	if (umount2(".", MNT_DETACH) < 0)
 		return err_sys(e, errno, "unmounting the old root");

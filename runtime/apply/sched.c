@@ -34,11 +34,15 @@ static int sched_apply_policy(const struct plan_sched *s, struct err *e)
 	int r = sys_sched_setattr(0, &attr, 0);
 
 	if (r == -EPERM)
-		return err_set(e, EPERM, "process.scheduler: operation not permitted; a realtime or deadline policy needs "
-					 "CAP_SYS_NICE, and on cgroup v1 a share of cpu.rt_runtime_us");
+		return err_set(e, EPERM,
+			       "process.scheduler: operation not permitted; a realtime or deadline "
+			       "policy needs "
+			       "CAP_SYS_NICE, and on cgroup v1 a share of cpu.rt_runtime_us");
 	if (r == -EBUSY)
-		return err_set(e, EBUSY, "process.scheduler: not enough free deadline bandwidth, or CPUs are excluded by "
-					 "the cpuset");
+		return err_set(e, EBUSY,
+			       "process.scheduler: not enough free deadline bandwidth, or CPUs are "
+			       "excluded by "
+			       "the cpuset");
 	return r < 0 ? err_sys(e, -r, "process.scheduler") : 0;
 }
 
@@ -59,11 +63,14 @@ int process_sched(const struct plan *p, struct err *e)
 	if (pp->personality.set && personality(pp->personality.v) < 0)
 		return err_sys(e, errno, "linux.personality");
 	if (pp->mempolicy.set) {
-		r = sys_set_mempolicy((int)pp->mempolicy.v, pp->mempolicy_bits > 0 ? pp->mempolicy_nodes : NULL,
+		r = sys_set_mempolicy((int)pp->mempolicy.v,
+				      pp->mempolicy_bits > 0 ? pp->mempolicy_nodes : NULL,
 				      pp->mempolicy_bits);
 		if (r < 0)
-			return err_sys(e, -r, "linux.memoryPolicy: the kernel refuses mode and nodes (nodes outside "
-					      "cpuset.mems, or a mode newer than the kernel)");
+			return err_sys(e, -r,
+				       "linux.memoryPolicy: the kernel refuses mode and nodes "
+				       "(nodes outside "
+				       "cpuset.mems, or a mode newer than the kernel)");
 	}
 	return 0;
 }
@@ -86,7 +93,8 @@ int process_affinity_set(const char *cpus, struct err *e)
 	unsigned long bits[SCHED_MASK_BITS / 8 / sizeof(unsigned long)] = {0};
 
 	if (sched_list(cpus, bits, SCHED_MASK_BITS) <= 0)
-		return err_set(e, EINVAL, "process.execCPUAffinity: '%s' is not a list such as 0-3,8", cpus);
+		return err_set(e, EINVAL,
+			       "process.execCPUAffinity: '%s' is not a list such as 0-3,8", cpus);
 	if (sched_setaffinity(0, sizeof(bits), (const cpu_set_t *)(const void *)bits) < 0)
 		return err_sys(e, errno, "process.execCPUAffinity: '%s'", cpus);
 	return 0;

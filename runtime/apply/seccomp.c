@@ -20,7 +20,8 @@ int seccomp_slot_new(const struct plan *p, struct seccomp_slot **out, struct err
 	*out = NULL;
 	if (p->seccomp.profile == NULL)
 		return 0;
-	void *m = mmap(NULL, sizeof(**out), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *m = mmap(NULL, sizeof(**out), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		       0);
 	if (m == MAP_FAILED)
 		return err_sys(e, errno, "memory for the seccomp program");
 	*out = m;
@@ -28,8 +29,9 @@ int seccomp_slot_new(const struct plan *p, struct seccomp_slot **out, struct err
 	return 0;
 }
 
-/* Every system call may wait for an agent that has no descriptor yet, so there is none here: the clock is read
- * by the vDSO. The listener closes at execve; it has to stay open until the runtime has its own copy. */
+/* Every system call may wait for an agent that has no descriptor yet, so there is none here: the
+ * clock is read by the vDSO. The listener closes at execve; it has to stay open until the runtime
+ * has its own copy. */
 static int seccomp_wait_taken(struct seccomp_slot *slot, struct err *e)
 {
 	struct timespec from, now;
@@ -46,12 +48,17 @@ static int seccomp_wait_taken(struct seccomp_slot *slot, struct err *e)
 static int seccomp_explain(int code, const struct plan *p, struct err *e)
 {
 	if (code == EACCES)
-		return err_sys(e, code, "linux.seccomp: loading the program needs process.noNewPrivileges or "
-					"CAP_SYS_ADMIN");
+		return err_sys(
+			e, code,
+			"linux.seccomp: loading the program needs process.noNewPrivileges or "
+			"CAP_SYS_ADMIN");
 	if (code == EINVAL && p->seccomp.flags != 0)
-		return err_sys(e, code, "linux.seccomp.flags: the kernel does not know one of them (or the program)");
+		return err_sys(e, code,
+			       "linux.seccomp.flags: the kernel does not know one of them (or the "
+			       "program)");
 	if (code == EBUSY && p->seccomp.notify)
-		return err_sys(e, code, "linux.seccomp: a filter with a listener is active already");
+		return err_sys(e, code,
+			       "linux.seccomp: a filter with a listener is active already");
 	return err_sys(e, code, "linux.seccomp: loading the program");
 }
 
@@ -62,15 +69,16 @@ int seccomp_install(const struct plan *p, struct seccomp_slot *slot, struct err 
 
 	if (p->seccomp.notify) {
 		flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
-		/* both would use the result: a thread that can't be synchronised, and the listener */
+		/* both would use the result: a thread that can't be synchronised, and the listener
+		 */
 		if ((flags & SECCOMP_FILTER_FLAG_TSYNC) != 0)
 			flags |= SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
 	}
 	int r = sys_seccomp(SECCOMP_SET_MODE_FILTER, flags, &program);
 	/* only the flag we added ourselves may be dropped for an old kernel */
 	if (r == -EINVAL && p->seccomp.profile->flags == NULL)
-		r = sys_seccomp(SECCOMP_SET_MODE_FILTER, flags & ~(unsigned int)SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-				&program);
+		r = sys_seccomp(SECCOMP_SET_MODE_FILTER,
+				flags & ~(unsigned int)SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program);
 	if (r < 0)
 		return seccomp_explain(-r, p, e);
 	if (!p->seccomp.notify)

@@ -15,26 +15,27 @@
 #include "base/log.h"
 #include "libocispec/oci.h"
 
-/* Changes whenever the same profile would be compiled to another program by this version of the code. */
-#define CACHE_FORMAT 2u
+/* Changes whenever the same profile would be compiled to another program by this version of the
+ * code. */
+#define CACHE_FORMAT 3u
 #define CACHE_MAX_FILES 64
 #define CACHE_STALE_SECONDS 3600
 #define CACHE_MAGIC 0x63736667u
 
 struct cache_header {
 	uint32_t magic, format;
-	uint32_t n;	    /* instructions */
-	uint32_t n_unknown; /* names that libseccomp did not know */
+	uint32_t n;			   /* instructions */
+	uint32_t n_unknown;		   /* names that libseccomp did not know */
 	uint8_t key[SHA256_DIGEST_LENGTH]; /* a file under another one's name is not taken */
-	uint64_t sum;			   /* of the instructions */
+	uint64_t sum;			   /* of the instructions and n_unknown */
 };
 _Static_assert(sizeof(struct sock_filter) == sizeof(uint64_t), "summed as 64-bit words");
 
-/* FNV-1a over words. Detects a file cut short by a full disk or changed by a bad one; who may write here is a
- * matter of the folder's owner. */
-static uint64_t cache_sum(const struct sock_filter *insn, size_t n)
+/* FNV-1a over words. Detects a file cut short by a full disk or changed by a bad one; who may write
+ * here is a matter of the folder's owner. */
+static uint64_t cache_sum(const struct sock_filter *insn, size_t n, uint32_t n_unknown)
 {
-	uint64_t sum = UINT64_C(14695981039346656037);
+	uint64_t sum = UINT64_C(14695981039346656037) ^ n_unknown;
 
 	for (size_t i = 0; i < n; i++) {
 		uint64_t word;
@@ -113,14 +114,25 @@ void seccomp_warn_unknown(size_t n)
 	const struct scmp_version *v = seccomp_version();
 
 	if (n > 0)
-		log_warn("linux.seccomp.syscalls: %zu names of system calls are unknown to libseccomp %u.%u.%u and left out",
-			 n, v->major, v->minor, v->micro);
+		log_warn("linux.seccomp.syscalls: names unknown to libseccomp %u.%u.%u, left out: "
+			 "%zu",
+			 v->major, v->minor, v->micro, n);
 }
 
 /* Anything but a whole file of our own is no file. */
 static bool cache_is_ours(const struct stat *st)
 {
 	return S_ISREG(st->st_mode) && st->st_uid == geteuid() && (st->st_mode & 022) == 0;
+}
+
+/* size: of the whole file, which read into h and insn. */
+static bool cache_is_whole(const struct cache_header *h, const struct sock_filter *insn,
+			   size_t size, const struct cache_key *key)
+{
+	return size >= sizeof(*h) && h->magic == CACHE_MAGIC && h->format == CACHE_FORMAT &&
+	       h->n > 0 && h->n <= BPF_MAXINSNS && size == sizeof(*h) + h->n * sizeof(*insn) &&
+	       memcmp(h->key, key->digest, sizeof(h->key)) == 0 &&
+	       cache_sum(insn, h->n, h->n_unknown) == h->sum;
 }
 
 int seccomp_from_cache(const struct plan *p, int cache, struct seccomp_slot *slot)
@@ -136,11 +148,8 @@ int seccomp_from_cache(const struct plan *p, int cache, struct seccomp_slot *slo
 	if (fd < 0 || fstat(fd, &st) < 0 || !cache_is_ours(&st))
 		return 0;
 	struct iovec v[2] = {{&h, sizeof(h)}, {slot->insn, sizeof(slot->insn)}};
-	if (readv(fd, v, 2) != st.st_size || st.st_size < (off_t)sizeof(h))
-		return 0;
-	if (h.magic != CACHE_MAGIC || h.format != CACHE_FORMAT || h.n == 0 || h.n > BPF_MAXINSNS ||
-	    (size_t)st.st_size != sizeof(h) + h.n * sizeof(slot->insn[0]) ||
-	    memcmp(h.key, key.digest, sizeof(h.key)) != 0 || cache_sum(slot->insn, h.n) != h.sum)
+	ssize_t n = readv(fd, v, 2);
+	if (n < 0 || n != st.st_size || !cache_is_whole(&h, slot->insn, (size_t)n, &key))
 		return 0;
 	/* compiling names the one that is an error then */
 	if (h.n_unknown > 0 && seccomp_is_strict(p))
@@ -153,7 +162,8 @@ int seccomp_from_cache(const struct plan *p, int cache, struct seccomp_slot *slo
 /* A temporary file whose writer was killed. */
 static bool cache_is_stale(const struct dirent *d, const struct stat *st)
 {
-	return d->d_name[0] == '.' && S_ISREG(st->st_mode) && time(NULL) - st->st_mtim.tv_sec > CACHE_STALE_SECONDS;
+	return d->d_name[0] == '.' && S_ISREG(st->st_mode) &&
+	       time(NULL) - st->st_mtim.tv_sec > CACHE_STALE_SECONDS;
 }
 
 static bool cache_is_older(const struct timespec *a, const struct timespec *b)
@@ -193,7 +203,8 @@ static void cache_trim(int cache)
 		(void)unlinkat(cache, oldest, 0);
 }
 
-void seccomp_cache_store(const struct plan *p, int cache, const struct seccomp_slot *slot, size_t n_unknown)
+void seccomp_cache_store(const struct plan *p, int cache, const struct seccomp_slot *slot,
+			 size_t n_unknown)
 {
 	struct arena a __attribute__((cleanup(arena_done))) = {0};
 	size_t bytes = slot->n * sizeof(slot->insn[0]);
@@ -202,7 +213,7 @@ void seccomp_cache_store(const struct plan *p, int cache, const struct seccomp_s
 		.format = CACHE_FORMAT,
 		.n = slot->n,
 		.n_unknown = (uint32_t)n_unknown,
-		.sum = cache_sum(slot->insn, slot->n),
+		.sum = cache_sum(slot->insn, slot->n, (uint32_t)n_unknown),
 	};
 	struct cache_key key;
 

@@ -9,8 +9,8 @@
 
 /* x32 calls of an x86-64 kernel have this bit in their number. */
 #define ENOSYS_X32_BIT 0x40000000u
-/* The last number before Linux 5.1, from which on all architectures count together (403 is clock_gettime64 of the
- * 32-bit ones, 424 pidfd_send_signal of all). */
+/* The last number before Linux 5.1, from which on all architectures count together (403 is
+ * clock_gettime64 of the 32-bit ones, 424 pidfd_send_signal of all). */
 #define ENOSYS_OLD_NR 402u
 
 /* Targets of jumps that are not known yet; no jump is that long. */
@@ -59,26 +59,30 @@ static bool enosys_has(const uint32_t *archs, size_t n, uint32_t arch)
 	return false;
 }
 
-/* One architecture: loads the number, answers or goes to the filter. Returns the instructions written. */
-static unsigned int enosys_arch(const struct oci_seccomp *s, uint32_t arch, bool x32, struct sock_filter *out)
+/* One architecture: loads the number, answers or goes to the filter. Returns the instructions
+ * written. */
+static unsigned int enosys_arch(const struct oci_seccomp *s, uint32_t arch, bool x32,
+				struct sock_filter *out)
 {
-	const struct sock_filter newer =
-		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, enosys_newest(s, arch), ENOSYS_TO_ANSWER, ENOSYS_TO_FILTER);
+	const struct sock_filter newer = BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, enosys_newest(s, arch),
+						  ENOSYS_TO_ANSWER, ENOSYS_TO_FILTER);
 	unsigned int n = 0;
 
-	out[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	out[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						offsetof(struct seccomp_data, nr));
 	if (arch != SCMP_ARCH_X86_64) {
 		out[n++] = newer;
 		return n;
 	}
-	/* the audit architecture of x32 is that of x86-64; without x32 the filter's own test kills it */
+	/* the audit architecture of x32 is that of x86-64; without x32 the filter's own test kills
+	 * it */
 	out[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, ENOSYS_X32_BIT,
 						x32 ? 1 : ENOSYS_TO_FILTER, 0);
 	out[n++] = newer;
 	if (x32)
 		out[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K,
-							enosys_newest(s, SCMP_ARCH_X32), ENOSYS_TO_ANSWER,
-							ENOSYS_TO_FILTER);
+							enosys_newest(s, SCMP_ARCH_X32),
+							ENOSYS_TO_ANSWER, ENOSYS_TO_FILTER);
 	return n;
 }
 
@@ -94,14 +98,16 @@ unsigned int seccomp_enosys(const struct oci_seccomp *s, const uint32_t *archs, 
 {
 	unsigned int n = 0;
 
-	out[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+	out[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						offsetof(struct seccomp_data, arch));
 	for (size_t i = 0; i < n_archs; i++) {
 		if (archs[i] == SCMP_ARCH_X32)
 			continue;
 		unsigned int test = n++;
-		unsigned int body =
-			enosys_arch(s, archs[i], enosys_has(archs, n_archs, SCMP_ARCH_X32), out + n);
-		out[test] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, archs[i], 0, (uint8_t)body);
+		unsigned int body = enosys_arch(s, archs[i],
+						enosys_has(archs, n_archs, SCMP_ARCH_X32), out + n);
+		out[test] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, archs[i], 0,
+							 (uint8_t)body);
 		n += body;
 	}
 	out[n++] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 1);

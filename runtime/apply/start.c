@@ -11,20 +11,22 @@
 #include "sys/sys.h"
 
 /*
- * Opens the fifo, which lets init go on, and waits until init has executed the program (its end of the fifo
- * is closed by execve), reports an error through the fifo, or is dead.
+ * Opens the fifo, which lets init go on, and waits until init has executed the program (its end of
+ * the fifo is closed by execve), reports an error through the fifo, or is dead.
  */
 static int start_release(const struct store_entry *en, int pidfd, struct err *e)
 {
 	/* Without O_NONBLOCK the open would hang on an init that is dead. */
-	autoclose int fifo = openat(en->dir, "exec.fifo", O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	autoclose int fifo =
+		openat(en->dir, "exec.fifo", O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	char text[sizeof(((struct err *)0)->text)] = "";
 	size_t n = 0;
 
 	if (fifo < 0)
 		return err_sys(e, errno, "exec.fifo");
 	for (;;) {
-		struct pollfd p[2] = {{.fd = fifo, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+		struct pollfd p[2] = {{.fd = fifo, .events = POLLIN},
+				      {.fd = pidfd, .events = POLLIN}};
 		if (poll(p, 2, -1) < 0) {
 			if (errno == EINTR)
 				continue;
@@ -41,7 +43,8 @@ static int start_release(const struct store_entry *en, int pidfd, struct err *e)
 			break;
 		}
 		if (p[1].revents != 0)
-			return err_set(e, ESRCH, "container init died before the program was executed");
+			return err_set(e, ESRCH,
+				       "container init died before the program was executed");
 	}
 	return n == 0 ? 0 : err_set(e, ECHILD, "%s", text);
 }
@@ -49,7 +52,8 @@ static int start_release(const struct store_entry *en, int pidfd, struct err *e)
 int container_start(const struct store *s, const char *id, struct err *e)
 {
 	struct arena a __attribute__((cleanup(arena_done))) = {0};
-	__attribute__((cleanup(store_entry_done))) struct store_entry en = {.dir = FD_NONE, .lock = FD_NONE};
+	__attribute__((cleanup(store_entry_done))) struct store_entry en = {.dir = FD_NONE,
+									    .lock = FD_NONE};
 	struct record *rec;
 	int r = store_get(s, id, STORE_LOCK, &en, e);
 
@@ -59,8 +63,10 @@ int container_start(const struct store *s, const char *id, struct err *e)
 		return r;
 	enum status st = status_of(&en, rec);
 	if (st != STATUS_CREATED)
-		return err_set(e, EINVAL, "cannot start a container that is %s: only a created one can be started",
-			       status_name(st));
+		return err_set(
+			e, EINVAL,
+			"cannot start a container that is %s: only a created one can be started",
+			status_name(st));
 	autoclose int pidfd = status_pidfd(rec);
 	if (pidfd < 0)
 		return err_set(e, ESRCH, "container not running: no such process");

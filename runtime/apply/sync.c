@@ -114,7 +114,8 @@ int sync_wait(int sock, enum sync_word word, int *out_fd, int timeout_ms, struct
 	if (r < 0)
 		return err_sys(e, -r, "waiting for '%s'", sync_names[word]);
 	if (r == 0)
-		return err_set(e, EPIPE, "the peer is gone while waiting for '%s'", sync_names[word]);
+		return err_set(e, EPIPE, "the peer is gone while waiting for '%s'",
+			       sync_names[word]);
 	if (got != word)
 		return err_set(e, EPROTO, "word %u while waiting for '%s'", got, sync_names[word]);
 	if (out_fd != NULL)

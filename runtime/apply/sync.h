@@ -4,21 +4,21 @@
 #include "base/err.h"
 
 /*
- * The dialogue of the runtime (P) and the container's init (I), over one SOCK_SEQPACKET pair. One datagram a
- * word. Words come in this order; the plan decides before the clone which of them are said at all, so that
- * nobody waits for nothing.
+ * The dialogue of the runtime (P) and the container's init (I), over one SOCK_SEQPACKET pair. One
+ * datagram a word. Words come in this order; the plan decides before the clone which of them are
+ * said at all, so that nobody waits for nothing.
  *
  *   P                                                  I
  *   | ------------------- MAPPED ---------------------> |  new user namespace: its maps are written
- *   | <------------------ MOUNTED --------------------- |  rootfs assembled, host tree still visible
- *   |   prestart, createRuntime hooks, late seccomp     |
- *   | ------------------- HOOKED ---------------------> |
- *   | <------------------ TTY (+ fd) ------------------ |  master of the console
- *   | <------------------ end of file ----------------- |  create: ready, waits at the fifo;
+ *   | <------------------ MOUNTED --------------------- |  rootfs assembled, host tree still
+ * visible |   prestart, createRuntime hooks, late seccomp     | | ------------------- HOOKED
+ * ---------------------> | | <------------------ TTY (+ fd) ------------------ |  master of the
+ * console | <------------------ end of file ----------------- |  create: ready, waits at the fifo;
  *                                                          run, exec: execve has closed the socket
  *
- * Nothing is said after a seccomp filter is loaded, since a filter may refuse any call: success and death are
- * both the end of file, and apply/report.h, memory that both share, tells which it was and why.
+ * Nothing is said after a seccomp filter is loaded, since a filter may refuse any call: success and
+ * death are both the end of file, and apply/report.h, memory that both share, tells which it was
+ * and why.
  */
 enum sync_word { SYNC_MAPPED = 1, SYNC_MOUNTED, SYNC_HOOKED, SYNC_TTY };
 

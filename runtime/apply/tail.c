@@ -12,9 +12,10 @@
 #include "sys/sys.h"
 
 /*
- * Closes everything above the preserved descriptors but the n in keep, which are in ascending order. Really
- * closed, not only marked: no descriptor of the host may be reachable by /proc/self/fd when the program's path
- * is resolved (CVE-2024-21626), and a filter loaded later might refuse close_range.
+ * Closes everything above the preserved descriptors but the n in keep, which are in ascending
+ * order. Really closed, not only marked: no descriptor of the host may be reachable by
+ * /proc/self/fd when the program's path is resolved (CVE-2024-21626), and a filter loaded later
+ * might refuse close_range.
  */
 static int tail_close(const struct plan *p, const int *keep, size_t n, struct err *e)
 {
@@ -30,12 +31,14 @@ static int tail_close(const struct plan *p, const int *keep, size_t n, struct er
 	}
 	if (r >= 0)
 		r = sys_close_range(first, ~0u, 0);
-	return r < 0 ? err_sys(e, -r, "closing the runtime's descriptors (close_range, Linux 5.9)") : 0;
+	return r < 0 ? err_sys(e, -r, "closing the runtime's descriptors (close_range, Linux 5.9)")
+		     : 0;
 }
 
-/* Without no_new_privs a filter can only be loaded with CAP_SYS_ADMIN, that is before the identity changes;
- * with it, it is the last thing before execve, so that it need not allow what the runtime does. A listener has
- * to be handed over while the runtime still lives, that is before `create` ends. */
+/* Without no_new_privs a filter can only be loaded with CAP_SYS_ADMIN, that is before the identity
+ * changes; with it, it is the last thing before execve, so that it need not allow what the runtime
+ * does. A listener has to be handed over while the runtime still lives, that is before `create`
+ * ends. */
 static bool tail_filter_first(const struct init *in)
 {
 	return in->seccomp != NULL && !in->p->creds.no_new_privs;
@@ -47,8 +50,8 @@ static bool tail_filter_last(const struct init *in)
 	       !(in->p->seccomp.notify && in->fifo >= 0);
 }
 
-/* World: caps full. After: identity is the program's, verified; the filter is loaded unless the program has
- * no_new_privs, with which it may be loaded last. */
+/* World: caps full. After: identity is the program's, verified; the filter is loaded unless the
+ * program has no_new_privs, with which it may be loaded last. */
 static int tail_identity(struct init *in, int root, struct err *e)
 {
 	const struct plan *p = in->p;
@@ -61,15 +64,16 @@ static int tail_identity(struct init *in, int root, struct err *e)
 	if (r == 0)
 		r = process_sched(p, e);
 	if (r == 0)
-		r = p->process.cpus_final != NULL ? process_affinity_set(p->process.cpus_final, e) :
-						    process_affinity_reset();
+		r = p->process.cpus_final != NULL ? process_affinity_set(p->process.cpus_final, e)
+						  : process_affinity_reset();
 	if (r == 0)
 		r = process_stdio_owner(p, e);
 	if (r == 0)
 		r = creds_labels(p, &in->pf, e);
 	if (r == 0 && tail_filter_first(in))
 		r = seccomp_install(p, in->seccomp, e);
-	/* Twice: a directory only root may enter, or (on a root-squashed file system) only the user. */
+	/* Twice: a directory only root may enter, or (on a root-squashed file system) only the
+	 * user. */
 	struct err denied = {0};
 	bool chdir_again = false;
 	if (r == 0 && process_chdir(p, root, &denied) < 0) {
@@ -86,8 +90,9 @@ static int tail_identity(struct init *in, int root, struct err *e)
 	return r == 0 ? creds_verify(p, &in->pf, e) : r;
 }
 
-/* Opens the fifo for writing, which blocks until `start` opens it for reading. Its path goes through the
- * trusted procfs, the descriptor was inherited: nothing of the container is looked up. */
+/* Opens the fifo for writing, which blocks until `start` opens it for reading. Its path goes
+ * through the trusted procfs, the descriptor was inherited: nothing of the container is looked up.
+ */
 static int tail_wait_start(struct init *in, struct err *e)
 {
 	char link[48];
@@ -110,9 +115,10 @@ static int tail_start(struct init *in, struct arena *a, struct err *e)
 	const struct plan *p = in->p;
 	struct hook_state st = {.status = "created", .pid = getpid()};
 	const char *path = NULL;
-	int r = p->process.argv == NULL ?
-			err_set(e, EINVAL, "process: is required to start a container, and config.json has none") :
-			0;
+	int r = p->process.argv == NULL ? err_set(e, EINVAL,
+						  "process: is required to start a container, and "
+						  "config.json has none")
+					: 0;
 
 	report_stage(in->report, STAGE_START);
 	if (r == 0)
@@ -146,12 +152,14 @@ int tail_run(struct init *in, int root, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	/* It must not outlive the runtime's call, which ends normally, nor be inherited by the program. */
+	/* It must not outlive the runtime's call, which ends normally, nor be inherited by the
+	 * program. */
 	if (prctl(PR_SET_PDEATHSIG, 0) < 0)
 		return err_sys(e, errno, "prctl PR_SET_PDEATHSIG");
 	if (in->fifo < 0)
 		return tail_start(in, &a, e);
-	int keep[2] = {in->pf.fd < in->fifo ? in->pf.fd : in->fifo, in->pf.fd < in->fifo ? in->fifo : in->pf.fd};
+	int keep[2] = {in->pf.fd < in->fifo ? in->pf.fd : in->fifo,
+		       in->pf.fd < in->fifo ? in->fifo : in->pf.fd};
 	bool filter_now = in->seccomp != NULL && !tail_filter_first(in) && !tail_filter_last(in);
 	report_stage(in->report, STAGE_READY);
 	if (filter_now && seccomp_install(p, in->seccomp, e) < 0)

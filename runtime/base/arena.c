@@ -30,7 +30,8 @@ void *arena_alloc(struct arena *a, size_t n)
 	struct arena_block *b = a->block;
 	if (b == NULL || b->size - b->used < n) {
 		size_t size = n > ARENA_BLOCK ? n : ARENA_BLOCK;
-		/* calloc: fresh pages of the kernel are zero already, so nothing is touched twice */
+		/* calloc: fresh pages of the kernel are zero already, so nothing is touched twice
+		 */
 		b = calloc(1, sizeof(*b) + size);
 		if (b == NULL)
 			arena_oom();

@@ -9,9 +9,9 @@
 struct arena_block;
 
 /*
- * Bump allocator: everything of one document or one plan lives in one arena and dies with it. Zeroed
- * memory, aligned to 16 bytes. Out of memory ends the process with one line and status 1: nothing that
- * needs an undo allocates from an arena after its first external effect.
+ * Bump allocator: everything of one document or one plan lives in one arena and dies with it.
+ * Zeroed memory, aligned to 16 bytes. Out of memory ends the process with one line and status 1:
+ * nothing that needs an undo allocates from an arena after its first external effect.
  */
 struct arena {
 	struct arena_block *block;
@@ -36,8 +36,8 @@ void arena_done(struct arena *a);
 #define autoarena __attribute__((cleanup(arena_done)))
 
 /*
- * Growable array in an arena: `struct { T *v; size_t n, cap; }`. Returns the address of a new zeroed
- * element at the end. Growth doubles, the old copy stays in the arena.
+ * Growable array in an arena: `struct { T *v; size_t n, cap; }`. Returns the address of a new
+ * zeroed element at the end. Growth doubles, the old copy stays in the arena.
  */
 #define ARENA_PUSH(a, list)                                                                        \
 	((list)->v = arena_grow((a), (list)->v, (list)->n, &(list)->cap, sizeof(*(list)->v)),      \

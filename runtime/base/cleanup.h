@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 /*
- * Ownership by scope. A variable marked autoclose/autofree is released when its scope ends; it moves
- * to another owner only through fd_take()/ptr_take(), so that a search for "take" shows every transfer.
- * An empty descriptor is -EBADF (never 0, which is a valid one).
+ * Ownership by scope. A variable marked autoclose/autofree is released when its scope ends; it
+ * moves to another owner only through fd_take()/ptr_take(), so that a search for "take" shows every
+ * transfer. An empty descriptor is -EBADF (never 0, which is a valid one).
  */
 
 #define FD_NONE (-9) /* -EBADF, spelled out so that this header needs no <errno.h> */
@@ -19,7 +19,8 @@ static inline int fd_take(int *fd)
 	return taken;
 }
 
-/* Closes *fd if it is one and leaves FD_NONE. Safe on an empty one, so destructors may run twice. */
+/* Closes *fd if it is one and leaves FD_NONE. Safe on an empty one, so destructors may run twice.
+ */
 static inline void fd_done(int *fd)
 {
 	if (*fd >= 0)

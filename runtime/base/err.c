@@ -42,7 +42,8 @@ const char *err_name(int code)
 		return text;
 	}
 	(void)snprintf(text, sizeof(text), "%s", name);
-	/* Callers match "no such process" and the like in lower case; an acronym ("RFS ...") stays. */
+	/* Callers match "no such process" and the like in lower case; an acronym ("RFS ...") stays.
+	 */
 	if (isupper((unsigned char)text[0]) && !isupper((unsigned char)text[1]))
 		text[0] = (char)tolower((unsigned char)text[0]);
 	return text;

@@ -94,7 +94,8 @@ int io_replace(int at, const char *name, const void *buf, size_t n, mode_t mode,
 
 	if (len < 0 || (size_t)len >= sizeof(temp))
 		return -ENAMETOOLONG;
-	autoclose int fd = openat(at, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+	autoclose int fd =
+		openat(at, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0 && errno == EEXIST) {
 		/* left by a process of the same pid that was killed here */
 		(void)unlinkat(at, temp, 0);

@@ -10,20 +10,22 @@
 /* Writes all n bytes, retrying EINTR and short writes. 0 or -errno. */
 int io_write_all(int fd, const void *buf, size_t n);
 
-/* Reads at most max bytes of fd to its end into *out (arena, NUL-terminated). 0, -EFBIG when there is
- * more than max, or -errno. *out_len may be NULL. */
+/* Reads at most max bytes of fd to its end into *out (arena, NUL-terminated). 0, -EFBIG when there
+ * is more than max, or -errno. *out_len may be NULL. */
 int io_read_all(int fd, size_t max, struct arena *a, char **out, size_t *out_len);
 
-/* Opens `at`/name read-only (O_CLOEXEC | O_NONBLOCK | O_NOCTTY, so that no fifo or tty can hold us) and
- * reads it as io_read_all(). Refuses anything but a regular file with -EINVAL unless it is on procfs,
- * sysfs or cgroupfs (whose files are regular to stat). */
-int io_read_file(int at, const char *name, size_t max, struct arena *a, char **out, size_t *out_len);
+/* Opens `at`/name read-only (O_CLOEXEC | O_NONBLOCK | O_NOCTTY, so that no fifo or tty can hold us)
+ * and reads it as io_read_all(). Refuses anything but a regular file with -EINVAL unless it is on
+ * procfs, sysfs or cgroupfs (whose files are regular to stat). */
+int io_read_file(int at, const char *name, size_t max, struct arena *a, char **out,
+		 size_t *out_len);
 
-/* Opens `at`/name write-only and writes s in one write(2), as the kernel's control files want it. A short
- * write is -EIO. 0 or -errno. */
+/* Opens `at`/name write-only and writes s in one write(2), as the kernel's control files want it. A
+ * short write is -EIO. 0 or -errno. */
 int io_write_file(int at, const char *name, const char *s);
 
-/* Replaces `at`/name atomically: temporary file (O_EXCL, mode), full write, rename. With fsync when the
- * content must survive a crash of the machine (state on a disk). 0 or -errno; nothing left on failure. */
+/* Replaces `at`/name atomically: temporary file (O_EXCL, mode), full write, rename. With fsync when
+ * the content must survive a crash of the machine (state on a disk). 0 or -errno; nothing left on
+ * failure. */
 enum io_sync { IO_NO_SYNC, IO_SYNC };
 int io_replace(int at, const char *name, const void *buf, size_t n, mode_t mode, enum io_sync sync);

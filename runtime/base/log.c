@@ -17,7 +17,8 @@ void log_setup(const struct log_sink *sink)
 	log_sink = *sink;
 }
 
-/* Appends s to line[n..size) as the inside of a JSON string; the line is cut where it would overflow. */
+/* Appends s to line[n..size) as the inside of a JSON string; the line is cut where it would
+ * overflow. */
 static size_t log_escape(char *line, size_t n, size_t size, const char *s)
 {
 	for (; *s != '\0' && n + 7 < size; s++) {
@@ -46,7 +47,8 @@ static void log_line(int fd, enum log_format format, enum log_level level, const
 		n = (size_t)snprintf(line, sizeof(line), "{\"msg\":\"");
 		n = log_escape(line, n, sizeof(line) - 128, msg);
 		n += (size_t)snprintf(line + n, sizeof(line) - n,
-				      "\",\"level\":\"%s\",\"time\":\"%s\"}\n", log_names[level], stamp);
+				      "\",\"level\":\"%s\",\"time\":\"%s\"}\n", log_names[level],
+				      stamp);
 	} else if (fd == STDERR_FILENO) {
 		n = (size_t)snprintf(line, sizeof(line), "greffon: %.2000s\n", msg);
 	} else {

@@ -7,14 +7,15 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_DEBUG };
 enum log_format { LOG_TEXT, LOG_JSON };
 
 /*
- * Where messages go. Errors go to standard error always (conmon reads it) and to the --log file if one
- * was given (containerd's shim reads it); warnings and debug lines to the file, or to standard error
- * without one. Standard output is the container's and never written here.
+ * Where messages go. Errors go to standard error always (conmon reads it) and to the --log file if
+ * one was given (containerd's shim reads it); warnings and debug lines to the file, or to standard
+ * error without one. Standard output is the container's and never written here.
  */
 struct log_sink {
 	int fd; /* of --log; FD_NONE: none. Borrowed */
 	enum log_format format;
-	enum log_level level; /* the most talkative level that is written; LOG_LEVEL_WARNING by default */
+	enum log_level
+		level; /* the most talkative level that is written; LOG_LEVEL_WARNING by default */
 };
 
 /* Sets the process-wide sink. */

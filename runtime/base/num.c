@@ -31,7 +31,8 @@ int num_i64(const char *s, int64_t min, int64_t max, int64_t *out)
 {
 	bool minus = s != NULL && s[0] == '-';
 	uint64_t v;
-	int r = num_u64(minus ? s + 1 : s, minus ? (uint64_t)INT64_MAX + 1 : (uint64_t)INT64_MAX, &v);
+	int r = num_u64(minus ? s + 1 : s, minus ? (uint64_t)INT64_MAX + 1 : (uint64_t)INT64_MAX,
+			&v);
 
 	if (r < 0)
 		return r;

@@ -19,8 +19,9 @@ struct opt_bool {
 };
 
 /*
- * Strict decimal: the whole string, no sign but a leading '-' for the signed one, no space, no leading
- * zeros (01 is octal to some readers). 0, -EINVAL (not a number) or -ERANGE (outside the bounds).
+ * Strict decimal: the whole string, no sign but a leading '-' for the signed one, no space, no
+ * leading zeros (01 is octal to some readers). 0, -EINVAL (not a number) or -ERANGE (outside the
+ * bounds).
  */
 int num_u64(const char *s, uint64_t max, uint64_t *out);
 int num_i64(const char *s, int64_t min, int64_t max, int64_t *out);

@@ -12,7 +12,8 @@
 /* Far above any use, far below what would overflow close_range. */
 #define BRING_UP_MAX_FDS 65536
 
-/* sd_listen_fds(3): a number in LISTEN_FDS is for us only when LISTEN_PID names us; conmon rewrites it. */
+/* sd_listen_fds(3): a number in LISTEN_FDS is for us only when LISTEN_PID names us; conmon rewrites
+ * it. */
 static unsigned int bring_up_listen_fds(void)
 {
 	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
@@ -29,25 +30,29 @@ static int bring_up_check_fds(uint64_t n, struct err *e)
 {
 	for (uint64_t i = 0; i < n; i++)
 		if (fcntl((int)(3 + i), F_GETFD) < 0)
-			return err_set(e, EBADF, "--preserve-fds: descriptor %llu of %llu is not open",
+			return err_set(e, EBADF,
+				       "--preserve-fds: descriptor %llu of %llu is not open",
 				       (unsigned long long)(3 + i), (unsigned long long)n);
 	return 0;
 }
 
-static int bring_up_check_console(const struct bring_up_options *o, const struct plan *p, bool detached,
-				  struct err *e)
+static int bring_up_check_console(const struct bring_up_options *o, const struct plan *p,
+				  bool detached, struct err *e)
 {
 	if (p->process.terminal && detached && o->console_socket == NULL)
 		return err_set(e, EINVAL,
-			       "process.terminal: a detached container with a terminal needs --console-socket");
+			       "process.terminal: a detached container with a terminal needs "
+			       "--console-socket");
 	if (!p->process.terminal && o->console_socket != NULL)
-		return err_set(e, EINVAL, "--console-socket: process.terminal is not set, there is no terminal to send");
+		return err_set(e, EINVAL,
+			       "--console-socket: process.terminal is not set, there is no "
+			       "terminal to send");
 	return 0;
 }
 
 int bring_up_plan(const struct cmd_global *g, const struct bring_up_options *o, const char *id,
-		  enum bring_up_how how, const struct bundle *b, const struct host *h, struct plan *p,
-		  struct err *e)
+		  enum bring_up_how how, const struct bundle *b, const struct host *h,
+		  struct plan *p, struct err *e)
 {
 	struct plan_options po = {
 		.id = id,
@@ -103,7 +108,8 @@ int bring_up(const struct cmd_global *g, const struct bring_up_options *o, const
 	};
 	int r = store_check_id(id, e);
 
-	/* the root, and paths of options, mean the caller's working directory, which loading changes */
+	/* the root, and paths of options, mean the caller's working directory, which loading
+	 * changes */
 	if (r == 0)
 		r = store_open(&s, g->root, STORE_CREATE, g->arena, e);
 	if (r == 0)

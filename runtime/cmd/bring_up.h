@@ -46,5 +46,5 @@ int bring_up(const struct cmd_global *g, const struct bring_up_options *o, const
 struct bundle;
 struct host;
 int bring_up_plan(const struct cmd_global *g, const struct bring_up_options *o, const char *id,
-		  enum bring_up_how how, const struct bundle *b, const struct host *h, struct plan *p,
-		  struct err *e);
+		  enum bring_up_how how, const struct bundle *b, const struct host *h,
+		  struct plan *p, struct err *e);

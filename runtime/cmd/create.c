@@ -5,7 +5,8 @@
 #include "cmd/bring_up.h"
 #include "cmd/cmd.h"
 
-static int create_run(const struct cmd_global *g, const void *options, int n, char **operands, struct err *e)
+static int create_run(const struct cmd_global *g, const void *options, int n, char **operands,
+		      struct err *e)
 {
 	(void)n;
 	return bring_up(g, options, operands[0], BRING_UP_CREATE, e);

@@ -22,28 +22,39 @@ struct exec_options {
 		name, letter, kind, offsetof(struct exec_options, member), value, help             \
 	}
 static const struct cmd_option exec_options[] = {
-	EXEC_OPTION("process", 'p', CMD_STRING, process, "FILE", "JSON of the process, in place of the other options"),
+	EXEC_OPTION("process", 'p', CMD_STRING, process, "FILE",
+		    "JSON of the process, in place of the other options"),
 	EXEC_OPTION("tty", 't', CMD_FLAG, tty, NULL, "give the process a terminal"),
 	EXEC_OPTION("detach", 'd', CMD_FLAG, detach, NULL, "return when the process runs"),
 	EXEC_OPTION("user", 'u', CMD_STRING, user, "UID[:GID]", "numeric ids in the container"),
-	EXEC_OPTION("additional-gids", 'g', CMD_LIST, gids, "GID", "supplementary group; may be repeated"),
-	EXEC_OPTION("env", 'e', CMD_LIST, env, "NAME=VALUE", "add to the environment; may be repeated"),
+	EXEC_OPTION("additional-gids", 'g', CMD_LIST, gids, "GID",
+		    "supplementary group; may be repeated"),
+	EXEC_OPTION("env", 'e', CMD_LIST, env, "NAME=VALUE",
+		    "add to the environment; may be repeated"),
 	EXEC_OPTION("cwd", 0, CMD_STRING, cwd, "DIR", "working directory in the container"),
 	EXEC_OPTION("cap", 'c', CMD_LIST, caps, "CAP", "add a capability; may be repeated"),
-	EXEC_OPTION("apparmor", 0, CMD_STRING, apparmor, "PROFILE", "AppArmor profile of the process"),
-	EXEC_OPTION("process-label", 0, CMD_STRING, process_label, "LABEL", "SELinux label of the process"),
+	EXEC_OPTION("apparmor", 0, CMD_STRING, apparmor, "PROFILE",
+		    "AppArmor profile of the process"),
+	EXEC_OPTION("process-label", 0, CMD_STRING, process_label, "LABEL",
+		    "SELinux label of the process"),
 	EXEC_OPTION("no-new-privs", 0, CMD_FLAG, no_new_privs, NULL, "set no_new_privs"),
 	EXEC_OPTION("cgroup", 0, CMD_STRING, cgroup, "PATH", "cgroup below the container's own"),
-	EXEC_OPTION("ignore-paused", 0, CMD_FLAG, ignore_paused, NULL, "also in a paused container (it will wait)"),
-	EXEC_OPTION("console-socket", 0, CMD_STRING, console_socket, "SOCKET", "unix socket that receives the terminal's master"),
+	EXEC_OPTION("ignore-paused", 0, CMD_FLAG, ignore_paused, NULL,
+		    "also in a paused container (it will wait)"),
+	EXEC_OPTION("console-socket", 0, CMD_STRING, console_socket, "SOCKET",
+		    "unix socket that receives the terminal's master"),
 	EXEC_OPTION("pid-file", 0, CMD_STRING, pid_file, "FILE", "file to write the pid to"),
-	EXEC_OPTION("pidfd-socket", 0, CMD_STRING, pidfd_socket, "SOCKET", "unix socket that receives a pidfd"),
-	EXEC_OPTION("preserve-fds", 0, CMD_UINT, preserve_fds, "N", "pass N descriptors after standard error"),
-	EXEC_OPTION("no-subreaper", 0, CMD_IGNORED, tty, NULL, "accepted for callers of runc; has no effect"),
+	EXEC_OPTION("pidfd-socket", 0, CMD_STRING, pidfd_socket, "SOCKET",
+		    "unix socket that receives a pidfd"),
+	EXEC_OPTION("preserve-fds", 0, CMD_UINT, preserve_fds, "N",
+		    "pass N descriptors after standard error"),
+	EXEC_OPTION("no-subreaper", 0, CMD_IGNORED, tty, NULL,
+		    "accepted for callers of runc; has no effect"),
 	{0},
 };
 
-/* One id, in full: a misread string must never become 0 (CVE-2026-30892). 2^32-1 means "no id" to the kernel. */
+/* One id, in full: a misread string must never become 0 (CVE-2026-30892). 2^32-1 means "no id" to
+ * the kernel. */
 static int exec_id(const char *text, const char *option, struct opt_u64 *out, struct err *e)
 {
 	uint64_t v;
@@ -54,7 +65,8 @@ static int exec_id(const char *text, const char *option, struct opt_u64 *out, st
 	return 0;
 }
 
-static int exec_user(struct oci_process *p, const struct exec_options *o, struct arena *a, struct err *e)
+static int exec_user(struct oci_process *p, const struct exec_options *o, struct arena *a,
+		     struct err *e)
 {
 	struct oci_user *user = arena_new(a, struct oci_user);
 	int r = 0;
@@ -64,7 +76,9 @@ static int exec_user(struct oci_process *p, const struct exec_options *o, struct
 	p->user = user;
 	if (o->user != NULL) {
 		const char *colon = strchr(o->user, ':');
-		const char *uid = colon == NULL ? o->user : arena_strndup(a, o->user, (size_t)(colon - o->user));
+		const char *uid = colon == NULL
+					  ? o->user
+					  : arena_strndup(a, o->user, (size_t)(colon - o->user));
 
 		r = exec_id(uid, "--user", &user->uid, e);
 		if (r == 0 && colon != NULL)
@@ -84,8 +98,8 @@ static int exec_user(struct oci_process *p, const struct exec_options *o, struct
 	return r;
 }
 
-static const char **exec_join(struct arena *a, const char *const *v, size_t n, const struct cmd_list *more,
-			      size_t *out_n)
+static const char **exec_join(struct arena *a, const char *const *v, size_t n,
+			      const struct cmd_list *more, size_t *out_n)
 {
 	const char **all = arena_array(a, n + more->n + 1, sizeof(*all));
 
@@ -97,7 +111,8 @@ static const char **exec_join(struct arena *a, const char *const *v, size_t n, c
 	return all;
 }
 
-/* Added to the bounding, effective and permitted sets, never to the inheritable one (CVE-2022-29162). */
+/* Added to the bounding, effective and permitted sets, never to the inheritable one
+ * (CVE-2022-29162). */
 static void exec_caps(struct oci_process *p, const struct exec_options *o, struct arena *a)
 {
 	struct oci_capabilities *c = arena_new(a, struct oci_capabilities);
@@ -113,7 +128,8 @@ static void exec_caps(struct oci_process *p, const struct exec_options *o, struc
 }
 
 static int exec_from_options(const struct oci_config *config, const struct exec_options *o, int n,
-			     char **operands, struct arena *a, struct oci_process **out, struct err *e)
+			     char **operands, struct arena *a, struct oci_process **out,
+			     struct err *e)
 {
 	struct oci_process *p = arena_new(a, struct oci_process);
 	int r;
@@ -145,7 +161,8 @@ static int exec_from_options(const struct oci_config *config, const struct exec_
 	return r;
 }
 
-static int exec_from_file(const char *path, struct arena *a, struct oci_process **out, struct err *e)
+static int exec_from_file(const char *path, struct arena *a, struct oci_process **out,
+			  struct err *e)
 {
 	char *text;
 	size_t len;
@@ -164,8 +181,11 @@ static int exec_check_cgroup(const char *path, struct err *e)
 		return 0;
 	for (const char *p = path; *p != '\0';) {
 		size_t n = strcspn(p, "/");
-		if ((n == 2 && strncmp(p, "..", 2) == 0) || (n == 1 && *p == '.') || (n == 0 && p != path))
-			return err_set(e, EINVAL, "--cgroup: '%s' must not have empty, '.' or '..' parts", path);
+		if ((n == 2 && strncmp(p, "..", 2) == 0) || (n == 1 && *p == '.') ||
+		    (n == 0 && p != path))
+			return err_set(e, EINVAL,
+				       "--cgroup: '%s' must not have empty, '.' or '..' parts",
+				       path);
 		p += n + (p[n] == '/');
 	}
 	return 0;
@@ -174,15 +194,18 @@ static int exec_check_cgroup(const char *path, struct err *e)
 static int exec_check(const struct exec_options *o, const struct plan *p, struct err *e)
 {
 	if (p->process.terminal && o->detach && o->console_socket == NULL)
-		return err_set(e, EINVAL, "process.terminal: a detached process with a terminal needs --console-socket");
+		return err_set(e, EINVAL,
+			       "process.terminal: a detached process with a terminal needs "
+			       "--console-socket");
 	if (!p->process.terminal && o->console_socket != NULL)
-		return err_set(e, EINVAL, "--console-socket: the process has no terminal to send, use --tty");
+		return err_set(e, EINVAL,
+			       "--console-socket: the process has no terminal to send, use --tty");
 	return exec_check_cgroup(o->cgroup, e);
 }
 
-static int exec_plan(const struct cmd_global *g, const struct exec_options *o, int n, char **operands,
-		     const struct store_entry *en, const struct record *rec, const struct host *h,
-		     struct plan *p, int *types, struct err *e)
+static int exec_plan(const struct cmd_global *g, const struct exec_options *o, int n,
+		     char **operands, const struct store_entry *en, const struct record *rec,
+		     const struct host *h, struct plan *p, int *types, struct err *e)
 {
 	struct oci_config *config;
 	struct oci_process *process;
@@ -201,19 +224,22 @@ static int exec_plan(const struct cmd_global *g, const struct exec_options *o, i
 	if (r == 0)
 		r = oci_config_parse(text, len, g->arena, &config, e);
 	if (r == 0)
-		r = o->process != NULL ? exec_from_file(o->process, g->arena, &process, e) :
-					 exec_from_options(config, o, n, operands, g->arena, &process, e);
+		r = o->process != NULL
+			    ? exec_from_file(o->process, g->arena, &process, e)
+			    : exec_from_options(config, o, n, operands, g->arena, &process, e);
 	if (r < 0)
 		return r;
 	struct plan_input in = {config, h, &po};
 	return plan_exec_build(p, g->arena, &in, process, types, e);
 }
 
-static int exec_run(const struct cmd_global *g, const void *options, int n, char **operands, struct err *e)
+static int exec_run(const struct cmd_global *g, const void *options, int n, char **operands,
+		    struct err *e)
 {
 	const struct exec_options *o = options;
 	__attribute__((cleanup(store_done))) struct store s = {.root = FD_NONE};
-	__attribute__((cleanup(store_entry_done))) struct store_entry en = {.dir = FD_NONE, .lock = FD_NONE};
+	__attribute__((cleanup(store_entry_done))) struct store_entry en = {.dir = FD_NONE,
+									    .lock = FD_NONE};
 	__attribute__((cleanup(host_done))) struct host h = {.root = FD_NONE};
 	struct record *rec;
 	struct plan p;

@@ -13,7 +13,8 @@ struct plan_cmd_options {
 	const char *format, *id, *host;
 };
 
-static int plan_run(const struct cmd_global *g, const void *options, int n, char **operands, struct err *e)
+static int plan_run(const struct cmd_global *g, const void *options, int n, char **operands,
+		    struct err *e)
 {
 	const struct plan_cmd_options *o = options;
 	__attribute__((cleanup(host_done))) struct host h = {.root = FD_NONE};
@@ -44,10 +45,13 @@ static int plan_run(const struct cmd_global *g, const void *options, int n, char
 		name, letter, kind, offsetof(struct plan_cmd_options, member), value, help         \
 	}
 static const struct cmd_option plan_options[] = {
-	PLAN_OPTION("bundle", 'b', CMD_STRING, up.bundle, "DIR", "the bundle's folder (default: the working directory)"),
-	PLAN_OPTION("config", 'c', CMD_STRING, up.config, "FILE", "the configuration's file (default: config.json in the bundle)"),
+	PLAN_OPTION("bundle", 'b', CMD_STRING, up.bundle, "DIR",
+		    "the bundle's folder (default: the working directory)"),
+	PLAN_OPTION("config", 'c', CMD_STRING, up.config, "FILE",
+		    "the configuration's file (default: config.json in the bundle)"),
 	PLAN_OPTION("format", 'f', CMD_STRING, format, "FORMAT", "text (default) or json"),
-	PLAN_OPTION("host", 0, CMD_STRING, host, "DIR", "plan for the node whose captured tree is DIR"),
+	PLAN_OPTION("host", 0, CMD_STRING, host, "DIR",
+		    "plan for the node whose captured tree is DIR"),
 	PLAN_OPTION("no-pivot", 0, CMD_FLAG, up.no_pivot, NULL, "as create would be called"),
 	PLAN_OPTION("preserve-fds", 0, CMD_UINT, up.preserve_fds, "N", "as create would be called"),
 	{0},

@@ -3,7 +3,8 @@
 #include "cmd/bring_up.h"
 #include "cmd/cmd.h"
 
-static int run_run(const struct cmd_global *g, const void *options, int n, char **operands, struct err *e)
+static int run_run(const struct cmd_global *g, const void *options, int n, char **operands,
+		   struct err *e)
 {
 	(void)n;
 	return bring_up(g, options, operands[0], BRING_UP_RUN, e);

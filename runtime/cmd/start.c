@@ -2,7 +2,8 @@
 #include "apply/container.h"
 #include "cmd/cmd.h"
 
-static int start_run(const struct cmd_global *g, const void *options, int n, char **operands, struct err *e)
+static int start_run(const struct cmd_global *g, const void *options, int n, char **operands,
+		     struct err *e)
 {
 	__attribute__((cleanup(store_done))) struct store s = {.root = FD_NONE};
 	int r = store_open(&s, g->root, STORE_EXISTING, g->arena, e);

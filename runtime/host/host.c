@@ -17,7 +17,8 @@ static bool host_is_in_userns(const struct host *h)
 
 	if (io_read_file(h->root, "proc/self/uid_map", 4096, &a, &text, NULL) < 0)
 		return false;
-	return sscanf(text, "%llu %llu %llu", &inside, &outside, &count) != 3 || count != 4294967295ULL;
+	return sscanf(text, "%llu %llu %llu", &inside, &outside, &count) != 3 ||
+	       count != 4294967295ULL;
 }
 
 /* One file instead of a prctl for each of 41 capabilities. */

@@ -9,15 +9,17 @@
 #include "base/err.h"
 
 /*
- * The node, as far as planning needs it, read through a root descriptor so that tests plan on captured
- * trees. Fields that cost something to find out are filled on first use by the modules named.
+ * The node, as far as planning needs it, read through a root descriptor so that tests plan on
+ * captured trees. Fields that cost something to find out are filled on first use by the modules
+ * named.
  */
 struct host {
-	int root;	   /* O_PATH of "/" or of a captured tree; borrowed from host_open()'s caller after done */
+	int root; /* O_PATH of "/" or of a captured tree; borrowed from host_open()'s caller after
+		     done */
 	struct arena *arena;
-	uid_t euid;	   /* of the runtime */
+	uid_t euid; /* of the runtime */
 	gid_t egid;
-	bool in_userns;	   /* the runtime itself is not in the initial user namespace */
+	bool in_userns;	       /* the runtime itself is not in the initial user namespace */
 	uint64_t cap_bounding; /* what the runtime can give, 1 << CAP_* */
 	const struct host_cgroups *cgroups; /* host/cgroupfs.h */
 };

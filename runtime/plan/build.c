@@ -44,15 +44,16 @@ static int build_root(struct plan *p, const struct plan_input *in, struct err *e
 		return err_set(e, EINVAL, "root.path: must not be empty");
 	if (strlen(root->path) >= 4096)
 		return err_set(e, ENAMETOOLONG, "root.path: is longer than 4095 bytes");
-	p->rootfs = root->path[0] == '/' ? root->path :
-					   arena_printf(p->arena, "%s/%s", p->bundle, root->path);
+	p->rootfs = root->path[0] == '/' ? root->path
+					 : arena_printf(p->arena, "%s/%s", p->bundle, root->path);
 	if (fstatat(in->host->root, p->rootfs + 1, &st, 0) < 0 && stat(p->rootfs, &st) < 0)
 		return err_sys(e, errno, "root.path: '%s'", p->rootfs);
 	if (!S_ISDIR(st.st_mode))
 		return err_set(e, ENOTDIR, "root.path: '%s' is not a directory", p->rootfs);
 	/* Binding the node's own root into a container is never what a bundle means. */
 	struct stat slash;
-	if (fstat(in->host->root, &slash) == 0 && slash.st_dev == st.st_dev && slash.st_ino == st.st_ino)
+	if (fstat(in->host->root, &slash) == 0 && slash.st_dev == st.st_dev &&
+	    slash.st_ino == st.st_ino)
 		return err_set(e, EINVAL, "root.path: '%s' is the root of the host", p->rootfs);
 	p->mounts.root_readonly = root->readonly.v;
 	p->mounts.no_pivot = in->options->no_pivot;
@@ -78,9 +79,9 @@ static int build_unsupported(const struct plan_input *in, struct err *e)
 
 	if (l != NULL && l->intel_rdt != NULL)
 		return err_set(e, ENOTSUP, "linux.intelRdt: %s",
-			       faccessat(in->host->root, "sys/fs/resctrl/schemata", F_OK, 0) < 0 ?
-				       "resctrl is not mounted on this host" :
-				       "is not supported by this version");
+			       faccessat(in->host->root, "sys/fs/resctrl/schemata", F_OK, 0) < 0
+				       ? "resctrl is not mounted on this host"
+				       : "is not supported by this version");
 	if (l != NULL && l->n_net_devices > 0)
 		return err_set(e, ENOTSUP, "linux.netDevices: are not supported by this version");
 	return 0;
@@ -89,8 +90,9 @@ static int build_unsupported(const struct plan_input *in, struct err *e)
 int plan_build(struct plan *p, struct arena *a, const struct plan_input *in, struct err *e)
 {
 	static int (*const builders[])(struct plan *, const struct plan_input *, struct err *) = {
-		plan_ns_build,	   plan_process_build, plan_creds_build,   plan_cgroup_build, plan_mount_build,
-		plan_mask_build,   plan_device_build,  plan_seccomp_build, plan_hook_build,   plan_sysctl_build,
+		plan_ns_build,	  plan_process_build, plan_creds_build,	 plan_cgroup_build,
+		plan_mount_build, plan_mask_build,    plan_device_build, plan_seccomp_build,
+		plan_hook_build,  plan_sysctl_build,
 	};
 
 	*p = (struct plan){.arena = a, .id = in->options->id, .bundle = in->options->bundle};

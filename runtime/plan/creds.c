@@ -20,14 +20,16 @@ struct creds_refused {
 	size_t n_unknown;    /* distinct or not */
 };
 
-static uint64_t creds_cap_set(const char *const *names, size_t n, uint64_t can, struct creds_refused *refused)
+static uint64_t creds_cap_set(const char *const *names, size_t n, uint64_t can,
+			      struct creds_refused *refused)
 {
 	uint64_t set = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		cap_value_t cap;
 		/* the prefix too: cap_from_name() would also take a bare number */
-		if (strncasecmp(names[i], "CAP_", 4) != 0 || cap_from_name(names[i], &cap) < 0 || cap < 0 || cap > 63) {
+		if (strncasecmp(names[i], "CAP_", 4) != 0 || cap_from_name(names[i], &cap) < 0 ||
+		    cap < 0 || cap > 63) {
 			refused->unknown = refused->unknown != NULL ? refused->unknown : names[i];
 			refused->n_unknown++;
 		} else if ((can & (UINT64_C(1) << cap)) != 0) {
@@ -47,17 +49,20 @@ static const char *creds_cap_names(struct arena *a, uint64_t caps)
 		if ((caps & (UINT64_C(1) << cap)) == 0)
 			continue;
 		char *name = cap_to_name(cap);
-		list = arena_printf(a, "%s%s%s", list, *list != '\0' ? ", " : "", name != NULL ? name : "?");
+		list = arena_printf(a, "%s%s%s", list, *list != '\0' ? ", " : "",
+				    name != NULL ? name : "?");
 		(void)cap_free(name);
 	}
 	return list;
 }
 
-/* config.md "process": unknown names and those that can't be granted are a warning, not an error. */
+/* config.md "process": unknown names and those that can't be granted are a warning, not an error.
+ */
 static void creds_warn(struct arena *a, const struct creds_refused *refused)
 {
 	if (refused->n_unknown > 0 && refused->caps != 0)
-		log_warn("process.capabilities: left out: '%.60s' (%zu unknown), %s (not this host's to give)",
+		log_warn("process.capabilities: left out: '%.60s' (%zu unknown), %s (not this "
+			 "host's to give)",
 			 refused->unknown, refused->n_unknown, creds_cap_names(a, refused->caps));
 	else if (refused->n_unknown > 0)
 		log_warn("process.capabilities: left out: '%.60s' (%zu unknown)", refused->unknown,
@@ -67,8 +72,8 @@ static void creds_warn(struct arena *a, const struct creds_refused *refused)
 			 creds_cap_names(a, refused->caps));
 }
 
-/* A user namespace, new or joined, starts with every capability of the kernel, whatever the runtime's own bounding
- * set lacks (user_namespaces(7)). */
+/* A user namespace, new or joined, starts with every capability of the kernel, whatever the
+ * runtime's own bounding set lacks (user_namespaces(7)). */
 static uint64_t creds_grantable(const struct plan *p, const struct host *h)
 {
 	struct arena a __attribute__((cleanup(arena_done))) = {0};
@@ -84,7 +89,8 @@ static uint64_t creds_grantable(const struct plan *p, const struct host *h)
 	return (UINT64_C(2) << last) - 1;
 }
 
-static int creds_caps(struct plan *p, const struct oci_capabilities *c, const struct host *h, struct err *e)
+static int creds_caps(struct plan *p, const struct oci_capabilities *c, const struct host *h,
+		      struct err *e)
 {
 	uint64_t can = creds_grantable(p, h);
 	struct plan_caps *caps = &p->creds.caps;
@@ -99,15 +105,18 @@ static int creds_caps(struct plan *p, const struct oci_capabilities *c, const st
 	/* capset(2) would refuse these with a bare EPERM */
 	uint64_t bad = caps->effective & ~caps->permitted;
 	if (bad != 0)
-		return err_set(e, EINVAL, "process.capabilities.effective: must also be in permitted: %s",
+		return err_set(e, EINVAL,
+			       "process.capabilities.effective: must also be in permitted: %s",
 			       creds_cap_names(p->arena, bad));
 	bad = caps->inheritable & ~caps->bounding;
 	if (bad != 0)
-		return err_set(e, EINVAL, "process.capabilities.inheritable: must also be in bounding: %s",
+		return err_set(e, EINVAL,
+			       "process.capabilities.inheritable: must also be in bounding: %s",
 			       creds_cap_names(p->arena, bad));
 	bad = caps->ambient & ~(caps->permitted & caps->inheritable);
 	if (bad != 0)
-		log_warn("process.capabilities.ambient: left out, not in permitted and inheritable: %s",
+		log_warn("process.capabilities.ambient: left out, not in permitted and "
+			 "inheritable: %s",
 			 creds_cap_names(p->arena, bad));
 	caps->ambient &= ~bad;
 	return 0;
@@ -128,12 +137,15 @@ static const char *creds_annotation(const struct plan *p, const char *name)
 }
 
 /* 4294967295 is (uid_t)-1, which set*id(2) take as "leave it". */
-static int creds_id(const struct plan_idmap *map, uint64_t id, const char *field, const char *maps, struct err *e)
+static int creds_id(const struct plan_idmap *map, uint64_t id, const char *field, const char *maps,
+		    struct err *e)
 {
 	if (id >= UINT32_MAX)
-		return err_set(e, ERANGE, "%s: must be at most 4294967294, got %llu", field, (unsigned long long)id);
+		return err_set(e, ERANGE, "%s: must be at most 4294967294, got %llu", field,
+			       (unsigned long long)id);
 	if (map->n > 0 && idmap_outside(map, (uint32_t)id) == UINT32_MAX)
-		return err_set(e, EINVAL, "%s: %llu is not mapped by linux.%s", field, (unsigned long long)id, maps);
+		return err_set(e, EINVAL, "%s: %llu is not mapped by linux.%s", field,
+			       (unsigned long long)id, maps);
 	return 0;
 }
 
@@ -144,11 +156,13 @@ static int creds_groups(struct plan *p, const struct oci_user *u, struct err *e)
 	if (c->keep_groups)
 		return 0;
 	if (u->n_additional_gids > CREDS_MAX_GROUPS)
-		return err_set(e, EINVAL, "process.user.additionalGids: has %zu entries, the kernel takes %d",
+		return err_set(e, EINVAL,
+			       "process.user.additionalGids: has %zu entries, the kernel takes %d",
 			       u->n_additional_gids, CREDS_MAX_GROUPS);
 	if (u->n_additional_gids > 0 && c->no_setgroups)
 		return err_set(e, EPERM,
-			       "process.user.additionalGids: this user namespace may not set groups (setgroups is "
+			       "process.user.additionalGids: this user namespace may not set "
+			       "groups (setgroups is "
 			       "\"deny\"); leave them out, or keep the caller's by the annotation "
 			       "org.greffon.keep_original_groups");
 	c->groups = arena_array(p->arena, u->n_additional_gids, sizeof(*c->groups));
@@ -180,7 +194,8 @@ static int creds_user(struct plan *p, const struct oci_user *u, struct err *e)
 	return creds_groups(p, u, e);
 }
 
-/* A namespace made by an unprivileged user denies setgroups to itself and to all below it (CVE-2014-8989). */
+/* A namespace made by an unprivileged user denies setgroups to itself and to all below it
+ * (CVE-2014-8989). */
 static bool creds_setgroups_denied(const struct plan *p, const struct host *h)
 {
 	struct arena a __attribute__((cleanup(arena_done))) = {0};
@@ -188,7 +203,8 @@ static bool creds_setgroups_denied(const struct plan *p, const struct host *h)
 
 	if (p->ns.deny_setgroups)
 		return true;
-	return h->in_userns && io_read_file(h->root, "proc/self/setgroups", 64, &a, &text, NULL) == 0 &&
+	return h->in_userns &&
+	       io_read_file(h->root, "proc/self/setgroups", 64, &a, &text, NULL) == 0 &&
 	       strncmp(text, "deny", 4) == 0;
 }
 
@@ -203,7 +219,8 @@ int plan_creds_build(struct plan *p, const struct plan_input *in, struct err *e)
 	c->no_setgroups = creds_setgroups_denied(p, in->host);
 	const char *keep = creds_annotation(p, "keep_original_groups");
 	c->keep_groups = keep != NULL && strcmp(keep, "0") != 0;
-	/* absent capabilities are no capabilities, as with the peers; also for a container without a process */
+	/* absent capabilities are no capabilities, as with the peers; also for a container without
+	 * a process */
 	c->caps.set = o != NULL && o->capabilities != NULL;
 	int r = creds_caps(p, c->caps.set ? o->capabilities : &none, in->host, e);
 	if (r < 0 || o == NULL)

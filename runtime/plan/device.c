@@ -33,15 +33,9 @@ static bool device_is(const char *path, const char *name)
 /* A /dev of the host is left as it is: nodes made in it would be the host's. */
 static bool device_dev_is_bound(const struct plan *p)
 {
-	for (size_t i = 0; i < p->mounts.n; i++) {
-		const struct plan_mount *m = &p->mounts.v[i];
-		size_t n = strlen(m->target);
-
-		while (n > 1 && m->target[n - 1] == '/')
-			n--;
-		if (m->verb == MOUNT_BIND && n == 4 && strncmp(m->target, "/dev", 4) == 0)
+	for (size_t i = 0; i < p->mounts.n; i++)
+		if (p->mounts.v[i].verb == MOUNT_BIND && strcmp(p->mounts.v[i].target, "/dev") == 0)
 			return true;
-	}
 	return false;
 }
 
@@ -67,37 +61,48 @@ static int device_type(const struct oci_device *d, mode_t *out, struct err *e)
 		       d->type == NULL ? "" : d->type);
 }
 
-static int device_one(const struct oci_device *d, bool bind, struct plan_node *out, struct err *e)
+static int device_check_numbers(const struct oci_device *d, struct err *e)
 {
-	mode_t type;
-	int r = device_type(d, &type, e);
-
-	if (r < 0)
-		return r;
-	if (d->path == NULL || d->path[0] != '/')
-		return err_set(e, EINVAL, ".path: must be an absolute path, got '%s'",
-			       d->path == NULL ? "" : d->path);
-	if (strncmp(d->path, "/proc/", 6) == 0 || strncmp(d->path, "/sys/", 5) == 0)
-		return err_set(e, EINVAL, ".path: '%s' can't hold a device", d->path);
-	if (type != S_IFIFO && (!d->major.set || !d->minor.set))
+	if (!d->major.set || !d->minor.set)
 		return err_set(e, EINVAL, ".%s: is required for type '%s'",
 			       d->major.set ? "minor" : "major", d->type);
 	if (d->major.v < 0 || d->major.v > 0xfff || d->minor.v < 0 || d->minor.v > 0xfffff)
 		return err_set(e, EINVAL, ".major: %lld:%lld are no device numbers of Linux",
 			       (long long)d->major.v, (long long)d->minor.v);
+	return 0;
+}
+
+static int device_check(const struct oci_device *d, mode_t type, struct err *e)
+{
+	if (d->path == NULL || d->path[0] != '/')
+		return err_set(e, EINVAL, ".path: must be an absolute path, got '%s'",
+			       d->path == NULL ? "" : d->path);
+	if (strncmp(d->path, "/proc/", 6) == 0 || strncmp(d->path, "/sys/", 5) == 0)
+		return err_set(e, EINVAL, ".path: '%s' can't hold a device", d->path);
 	if (d->file_mode.set && (d->file_mode.v & ~(uint64_t)(S_IFMT | 07777)) != 0)
 		return err_set(e, EINVAL, ".fileMode: %llu is no mode",
 			       (unsigned long long)d->file_mode.v);
+	return type == S_IFIFO ? 0 : device_check_numbers(d, e);
+}
+
+static int device_one(const struct oci_device *d, bool bind, struct plan_node *out, struct err *e)
+{
+	mode_t type = 0;
+	int r = device_type(d, &type, e);
+
+	if (r == 0)
+		r = device_check(d, type, e);
+	if (r < 0)
+		return r;
 	*out = (struct plan_node){
 		.path = d->path,
 		.mode = type | (d->file_mode.set ? (mode_t)(d->file_mode.v & 07777) : 0666),
-		.dev = type == S_IFIFO
-			       ? 0
-			       : makedev((unsigned int)d->major.v, (unsigned int)d->minor.v),
 		.uid = (uid_t)d->uid.v,
 		.gid = (gid_t)d->gid.v,
 		.bind = bind && type != S_IFIFO,
 	};
+	if (type != S_IFIFO)
+		out->dev = makedev((unsigned int)d->major.v, (unsigned int)d->minor.v);
 	return 0;
 }
 

@@ -5,8 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/capability.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -127,20 +127,26 @@ static const char *dump_bits(struct arena *a, uint64_t bits, const struct dump_b
 
 	for (size_t i = 0; i < n; i++)
 		if ((bits & names[i].bit) == names[i].bit)
-			text = arena_printf(a, "%s%s%s", text, text[0] != '\0' ? "," : "", names[i].name);
+			text = arena_printf(a, "%s%s%s", text, text[0] != '\0' ? "," : "",
+					    names[i].name);
 	return text;
 }
 
 static const struct dump_bit dump_namespaces[] = {
-	{CLONE_NEWUSER, "user"}, {CLONE_NEWPID, "pid"}, {CLONE_NEWNS, "mount"},	  {CLONE_NEWNET, "network"},
-	{CLONE_NEWIPC, "ipc"},	 {CLONE_NEWUTS, "uts"}, {CLONE_NEWCGROUP, "cgroup"}, {CLONE_NEWTIME, "time"},
+	{CLONE_NEWUSER, "user"},     {CLONE_NEWPID, "pid"},   {CLONE_NEWNS, "mount"},
+	{CLONE_NEWNET, "network"},   {CLONE_NEWIPC, "ipc"},   {CLONE_NEWUTS, "uts"},
+	{CLONE_NEWCGROUP, "cgroup"}, {CLONE_NEWTIME, "time"},
 };
 
 static const struct dump_bit dump_attrs[] = {
-	{MOUNT_ATTR_RDONLY, "ro"},	   {MOUNT_ATTR_NOSUID, "nosuid"},
-	{MOUNT_ATTR_NODEV, "nodev"},	   {MOUNT_ATTR_NOEXEC, "noexec"},
-	{MOUNT_ATTR_NOATIME, "noatime"},   {MOUNT_ATTR_STRICTATIME, "strictatime"},
-	{MOUNT_ATTR_NODIRATIME, "nodiratime"}, {MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow"},
+	{MOUNT_ATTR_RDONLY, "ro"},
+	{MOUNT_ATTR_NOSUID, "nosuid"},
+	{MOUNT_ATTR_NODEV, "nodev"},
+	{MOUNT_ATTR_NOEXEC, "noexec"},
+	{MOUNT_ATTR_NOATIME, "noatime"},
+	{MOUNT_ATTR_STRICTATIME, "strictatime"},
+	{MOUNT_ATTR_NODIRATIME, "nodiratime"},
+	{MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow"},
 };
 
 static const struct dump_bit dump_propagations[] = {
@@ -153,13 +159,16 @@ static const struct dump_bit dump_propagations[] = {
 static void dump_ns(struct dump *d, const struct plan *p)
 {
 	dump_item(d, "namespace");
-	dump_set(d, "new", dump_bits(d->a, (uint64_t)p->ns.create, dump_namespaces, ARRAY_LEN(dump_namespaces)));
+	dump_set(d, "new",
+		 dump_bits(d->a, (uint64_t)p->ns.create, dump_namespaces,
+			   ARRAY_LEN(dump_namespaces)));
 	dump_set(d, "bridge", p->ns.bridge ? "yes" : NULL);
 	dump_set(d, "origin", "linux.namespaces");
 	for (size_t i = 0; i < p->ns.n_join; i++) {
 		dump_item(d, "namespace");
-		dump_set(d, "join", dump_bits(d->a, (uint64_t)p->ns.join[i].type, dump_namespaces,
-					      ARRAY_LEN(dump_namespaces)));
+		dump_set(d, "join",
+			 dump_bits(d->a, (uint64_t)p->ns.join[i].type, dump_namespaces,
+				   ARRAY_LEN(dump_namespaces)));
 		dump_set(d, "path", p->ns.join[i].path);
 		dump_set(d, "origin", p->ns.join[i].origin);
 	}
@@ -200,7 +209,8 @@ static void dump_mounts(struct dump *d, const struct plan *p)
 			 dump_bits(d->a, m->rec_attr_set, dump_attrs, ARRAY_LEN(dump_attrs)));
 		dump_set(d, "data", m->data);
 		dump_set(d, "propagation",
-			 dump_bits(d->a, m->propagation, dump_propagations, ARRAY_LEN(dump_propagations)));
+			 dump_bits(d->a, m->propagation, dump_propagations,
+				   ARRAY_LEN(dump_propagations)));
 		dump_set(d, "idmap", m->uid.n > 0 || m->idmap_own ? "yes" : NULL);
 		dump_set(d, "origin", m->origin);
 	}
@@ -224,7 +234,8 @@ static void dump_devices(struct dump *d, const struct plan *p)
 		dump_item(d, "device");
 		dump_set(d, "path", n->path);
 		dump_setf(d, "node", "%s %u:%u",
-			  S_ISBLK(n->mode) ? "b" : (S_ISFIFO(n->mode) ? "p" : "c"), major(n->dev), minor(n->dev));
+			  S_ISBLK(n->mode) ? "b" : (S_ISFIFO(n->mode) ? "p" : "c"), major(n->dev),
+			  minor(n->dev));
 		dump_setf(d, "mode", "%04o", (unsigned int)n->mode & 07777);
 		dump_setf(d, "owner", "%u:%u", n->uid, n->gid);
 		dump_set(d, "how", n->bind ? "bind" : NULL);
@@ -259,7 +270,8 @@ static void dump_cgroup(struct dump *d, const struct plan *p)
 
 		dump_item(d, "rule");
 		dump_set(d, "devices", r->allow ? "allow" : "deny");
-		dump_setf(d, "node", "%c %s:%s", r->type, r->major < 0 ? "*" : arena_printf(d->a, "%lld", (long long)r->major),
+		dump_setf(d, "node", "%c %s:%s", r->type,
+			  r->major < 0 ? "*" : arena_printf(d->a, "%lld", (long long)r->major),
 			  r->minor < 0 ? "*" : arena_printf(d->a, "%lld", (long long)r->minor));
 		dump_setf(d, "access", "0x%x", r->access);
 		dump_set(d, "origin", r->origin);
@@ -323,8 +335,9 @@ static void dump_process(struct dump *d, const struct plan *p)
 
 static void dump_rest(struct dump *d, const struct plan *p)
 {
-	static const char *const kinds[HOOK_KINDS] = {"prestart",	"createRuntime", "createContainer",
-						      "startContainer", "poststart",	 "poststop"};
+	static const char *const kinds[HOOK_KINDS] = {"prestart",	 "createRuntime",
+						      "createContainer", "startContainer",
+						      "poststart",	 "poststop"};
 
 	for (size_t i = 0; i < p->n_sysctl; i++) {
 		dump_item(d, "sysctl");

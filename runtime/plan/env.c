@@ -5,7 +5,8 @@
 
 #include "libocispec/oci.h"
 
-/* Open hash table of indexes + 1 into plan_process.env; a power of two at least twice the entries. */
+/* Open hash table of indexes + 1 into plan_process.env; a power of two at least twice the entries.
+ */
 struct env_table {
 	uint32_t *slot;
 	size_t mask;
@@ -62,9 +63,10 @@ int env_build(struct plan *p, const struct oci_process *o, unsigned int listen_f
 	for (size_t i = 0; i < o->n_env; i++) {
 		const char *equals = strchr(o->env[i], '=');
 		if (equals == NULL || equals == o->env[i])
-			return err_set(e, EINVAL,
-				       "process.env[%zu]: must be of the form NAME=VALUE, got '%.80s'", i,
-				       o->env[i]);
+			return err_set(
+				e, EINVAL,
+				"process.env[%zu]: must be of the form NAME=VALUE, got '%.80s'", i,
+				o->env[i]);
 		env_set(pp, &t, o->env[i]);
 	}
 	if (listen_fds > 0) {

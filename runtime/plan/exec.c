@@ -18,8 +18,8 @@ int plan_exec_build(struct plan *p, struct arena *a, const struct plan_input *in
 	};
 	p->annotation = arena_array(a, config.n_annotations, sizeof(*p->annotation));
 	for (size_t i = 0; i < config.n_annotations; i++)
-		p->annotation[p->n_annotation++] =
-			(struct plan_annotation){config.annotations[i].key, config.annotations[i].value};
+		p->annotation[p->n_annotation++] = (struct plan_annotation){
+			config.annotations[i].key, config.annotations[i].value};
 	int r = plan_ns_build(p, &exec_in, e);
 	if (r == 0)
 		r = plan_process_build(p, &exec_in, e);

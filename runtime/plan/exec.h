@@ -6,9 +6,10 @@
 struct oci_process;
 
 /*
- * The plan of a process that exec adds: in->config is the container's saved config, process takes the place of
- * its process. Only the parts a second process needs are filled; *out_types are the CLONE_NEW* that the
- * container has of its own or has joined. The filter of the container's profile applies to it as well.
+ * The plan of a process that exec adds: in->config is the container's saved config, process takes
+ * the place of its process. Only the parts a second process needs are filled; *out_types are the
+ * CLONE_NEW* that the container has of its own or has joined. The filter of the container's profile
+ * applies to it as well.
  */
 int plan_exec_build(struct plan *p, struct arena *a, const struct plan_input *in,
 		    struct oci_process *process, int *out_types, struct err *e);

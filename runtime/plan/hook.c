@@ -23,20 +23,22 @@ static int hook_one(struct plan *p, const struct oci_hook *o, struct plan_hook *
 	if (strlen(o->path) >= PATH_MAX)
 		return err_set(e, ENAMETOOLONG, ".path: is longer than %d bytes", PATH_MAX - 1);
 	if (o->timeout.set && (o->timeout.v <= 0 || o->timeout.v > INT_MAX / 1000))
-		return err_set(e, ERANGE, ".timeout: must be 1 to %d seconds, got %lld", INT_MAX / 1000,
-			       (long long)o->timeout.v);
+		return err_set(e, ERANGE, ".timeout: must be 1 to %d seconds, got %lld",
+			       INT_MAX / 1000, (long long)o->timeout.v);
 	for (size_t i = 0; i < o->n_env; i++)
 		if (strchr(o->env[i], '=') == NULL || o->env[i][0] == '=')
 			return err_set(e, EINVAL, ".env[%zu]: must be of the form NAME=VALUE", i);
 	h->path = o->path;
 	h->timeout_s = (int)o->timeout.v;
-	h->argv = o->n_args > 0 ? hook_strings(p->arena, o->args, o->n_args) : hook_strings(p->arena, &o->path, 1);
+	h->argv = o->n_args > 0 ? hook_strings(p->arena, o->args, o->n_args)
+				: hook_strings(p->arena, &o->path, 1);
 	h->env = o->env != NULL ? hook_strings(p->arena, o->env, o->n_env) : NULL;
 	return 0;
 }
 
-/* crun appends the output of hooks to files these name. The runtime is root, an annotation often comes with an
- * image: it must not say what root opens. Output goes to the error and the debug log. */
+/* crun appends the output of hooks to files these name. The runtime is root, an annotation often
+ * comes with an image: it must not say what root opens. Output goes to the error and the debug log.
+ */
 static void hook_warn_annotations(const struct plan *p)
 {
 	static const char *const refused[] = {"run.oci.hooks.stdout", "run.oci.hooks.stderr"};
@@ -44,7 +46,8 @@ static void hook_warn_annotations(const struct plan *p)
 	for (size_t i = 0; i < p->n_annotation; i++)
 		for (size_t k = 0; k < ARRAY_LEN(refused); k++)
 			if (strcmp(p->annotation[i].key, refused[k]) == 0) {
-				log_warn("annotations: '%s' is not followed, an annotation must not name a file to open; "
+				log_warn("annotations: '%s' is not followed, an annotation must "
+					 "not name a file to open; "
 					 "the output of hooks is in the error and in the debug log",
 					 refused[k]);
 				return;
@@ -65,8 +68,10 @@ int plan_hook_build(struct plan *p, const struct plan_input *in, struct err *e)
 	} kinds[HOOK_KINDS] = {
 		[HOOK_PRESTART] = {"prestart", o->prestart, o->n_prestart},
 		[HOOK_CREATE_RUNTIME] = {"createRuntime", o->create_runtime, o->n_create_runtime},
-		[HOOK_CREATE_CONTAINER] = {"createContainer", o->create_container, o->n_create_container},
-		[HOOK_START_CONTAINER] = {"startContainer", o->start_container, o->n_start_container},
+		[HOOK_CREATE_CONTAINER] = {"createContainer", o->create_container,
+					   o->n_create_container},
+		[HOOK_START_CONTAINER] = {"startContainer", o->start_container,
+					  o->n_start_container},
 		[HOOK_POSTSTART] = {"poststart", o->poststart, o->n_poststart},
 		[HOOK_POSTSTOP] = {"poststop", o->poststop, o->n_poststop},
 	};
@@ -75,7 +80,8 @@ int plan_hook_build(struct plan *p, const struct plan_input *in, struct err *e)
 		for (size_t i = 0; i < kinds[k].n; i++) {
 			struct err why = {0};
 			if (hook_one(p, &kinds[k].v[i], &p->hooks[k].v[p->hooks[k].n++], &why) < 0)
-				return err_set(e, why.code, "hooks.%s[%zu]%s", kinds[k].name, i, why.text);
+				return err_set(e, why.code, "hooks.%s[%zu]%s", kinds[k].name, i,
+					       why.text);
 		}
 	}
 	return 0;

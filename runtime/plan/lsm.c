@@ -13,11 +13,13 @@ static bool lsm_has_apparmor(const struct host *h)
 	struct arena a __attribute__((cleanup(arena_done))) = {0};
 	char *text;
 
-	return io_read_file(h->root, "sys/module/apparmor/parameters/enabled", 64, &a, &text, NULL) == 0 &&
+	return io_read_file(h->root, "sys/module/apparmor/parameters/enabled", 64, &a, &text,
+			    NULL) == 0 &&
 	       text[0] == 'Y';
 }
 
-/* A kernel registers selinuxfs only when it runs with SELinux; whether it is mounted is another matter. */
+/* A kernel registers selinuxfs only when it runs with SELinux; whether it is mounted is another
+ * matter. */
 static bool lsm_has_selinux(const struct host *h)
 {
 	struct arena a __attribute__((cleanup(arena_done))) = {0};
@@ -37,7 +39,8 @@ int lsm_build(struct plan *p, const struct oci_process *o, const struct host *h,
 			p->creds.apparmor = apparmor;
 		else if (strcmp(apparmor, "unconfined") != 0)
 			return err_set(e, ENOTSUP,
-				       "process.apparmorProfile: AppArmor is not enabled on this host, '%.200s' "
+				       "process.apparmorProfile: AppArmor is not enabled on this "
+				       "host, '%.200s' "
 				       "can't be applied",
 				       apparmor);
 	}
@@ -45,7 +48,8 @@ int lsm_build(struct plan *p, const struct oci_process *o, const struct host *h,
 		return 0;
 	if (!lsm_has_selinux(h))
 		return err_set(e, ENOTSUP,
-			       "process.selinuxLabel: SELinux is not enabled on this host, '%.200s' can't be applied",
+			       "process.selinuxLabel: SELinux is not enabled on this host, "
+			       "'%.200s' can't be applied",
 			       selinux);
 	p->creds.selinux = selinux;
 	p->creds.keyring_label = selinux;

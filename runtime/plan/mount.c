@@ -253,6 +253,31 @@ static int mount_kind(const struct mount_entry *m, struct plan_mount *out, struc
 	return 0;
 }
 
+static void mount_words(struct plan *p, const struct mount_entry *m, struct plan_mount *out)
+{
+	/* Where a link must not be followed or the name is judged, only the clean name is used:
+	 * "/proc/." would follow a link "/proc". */
+	bool strict = mount_is_below(m->target, "/proc") || strcmp(m->target, "/dev") == 0 ||
+		      (out->verb == MOUNT_FS &&
+		       (strcmp(out->fstype, "sysfs") == 0 || strcmp(out->fstype, "proc") == 0));
+	out->target = strict ? m->target : m->cfg->destination;
+	if (out->target[0] != '/')
+		out->target = arena_printf(p->arena, "/%s", out->target);
+	out->data = m->opt.data;
+	out->attr_set = m->opt.attr_set;
+	out->attr_clr = m->opt.attr_clr;
+	out->rec_attr_set = m->opt.rec_attr_set;
+	out->rec_attr_clr = m->opt.rec_attr_clr;
+	out->sb_flags = m->opt.sb_flags;
+	out->propagation = m->opt.propagation;
+	out->recursive = m->opt.recursive;
+	out->remount = m->opt.remount;
+	out->copy_up = m->opt.copy_up;
+	out->copy_symlink = m->opt.copy_symlink;
+	out->source_nofollow = m->opt.source_nofollow;
+	out->target_nofollow = m->opt.target_nofollow;
+}
+
 static int mount_one(struct plan *p, const struct oci_mount *cfg, const char *label_kind, size_t i,
 		     struct err *e)
 {
@@ -274,25 +299,7 @@ static int mount_one(struct plan *p, const struct oci_mount *cfg, const char *la
 		return r;
 	if (m.opt.copy_up && (out->verb != MOUNT_FS || strcmp(out->fstype, "tmpfs") != 0))
 		return err_set(e, EINVAL, ".options: 'tmpcopyup' is for a tmpfs only");
-	/* Where a link must not be followed or the name has been judged, only the clean name is
-	 * used: "/proc/." would follow a link "/proc". */
-	bool strict = mount_is_below(m.target, "/proc") ||
-		      (out->verb == MOUNT_FS &&
-		       (strcmp(out->fstype, "sysfs") == 0 || strcmp(out->fstype, "proc") == 0));
-	out->target = strict ? m.target : cfg->destination;
-	out->data = m.opt.data;
-	out->attr_set = m.opt.attr_set;
-	out->attr_clr = m.opt.attr_clr;
-	out->rec_attr_set = m.opt.rec_attr_set;
-	out->rec_attr_clr = m.opt.rec_attr_clr;
-	out->sb_flags = m.opt.sb_flags;
-	out->propagation = m.opt.propagation;
-	out->recursive = m.opt.recursive;
-	out->remount = m.opt.remount;
-	out->copy_up = m.opt.copy_up;
-	out->copy_symlink = m.opt.copy_symlink;
-	out->source_nofollow = m.opt.source_nofollow;
-	out->target_nofollow = m.opt.target_nofollow;
+	mount_words(p, &m, out);
 	out->slot = (int16_t)(i + 1); /* 0 is the rootfs */
 	out->origin = arena_printf(p->arena, "mounts[%zu]", i);
 	mount_label(p, label_kind, out);
@@ -351,7 +358,8 @@ static void mount_cgroup_views(struct plan *p, const struct host_cgroups *c)
 		if (!own)
 			view->source = plan_cgroup_dir(&p->cgroup, h, p->arena);
 		else
-			view->source = arena_printf(p->arena, "%s%s", h->mount, h->own == NULL ? "/" : h->own);
+			view->source = arena_printf(p->arena, "%s%s", h->mount,
+						    h->own == NULL ? "/" : h->own);
 		size_t n = strlen(view->source);
 		while (n > 1 && view->source[n - 1] == '/')
 			n--;

@@ -8,9 +8,10 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-/* A mount's option words, sorted by what they are for (runtime-spec config.md "Mounts", and crun's own). */
+/* A mount's option words, sorted by what they are for (runtime-spec config.md "Mounts", and crun's
+ * own). */
 struct mountopt {
-	uint64_t attr_set, attr_clr;	     /* MOUNT_ATTR_*, a later word undoes an earlier contrary one */
+	uint64_t attr_set, attr_clr; /* MOUNT_ATTR_*, a later word undoes an earlier contrary one */
 	uint64_t rec_attr_set, rec_attr_clr; /* of the r* words */
 	unsigned int sb_flags;		     /* MS_* of the superblock */
 	unsigned long propagation;	     /* MS_PRIVATE ..., | MS_REC */
@@ -25,6 +26,6 @@ struct mountopt {
 /* Sorts the words. Always succeeds: an unknown word is the file system's. data is arena memory. */
 void mountopt_parse(const char *const *words, size_t n, struct arena *a, struct mountopt *out);
 
-/* The words known here that neither crun's extensions nor file systems' are, for `features`: the next name
- * after *i, or NULL at the end. */
+/* The words known here that neither crun's extensions nor file systems' are, for `features`: the
+ * next name after *i, or NULL at the end. */
 const char *mountopt_name(size_t *i);

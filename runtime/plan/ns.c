@@ -14,8 +14,9 @@ static const struct {
 	enum oci_namespace_type type;
 	int flag;
 } ns_flags[] = {
-	{OCI_NS_PID, CLONE_NEWPID},   {OCI_NS_NETWORK, CLONE_NEWNET}, {OCI_NS_MOUNT, CLONE_NEWNS},
-	{OCI_NS_IPC, CLONE_NEWIPC},   {OCI_NS_UTS, CLONE_NEWUTS},     {OCI_NS_USER, CLONE_NEWUSER},
+	{OCI_NS_PID, CLONE_NEWPID},	  {OCI_NS_NETWORK, CLONE_NEWNET},
+	{OCI_NS_MOUNT, CLONE_NEWNS},	  {OCI_NS_IPC, CLONE_NEWIPC},
+	{OCI_NS_UTS, CLONE_NEWUTS},	  {OCI_NS_USER, CLONE_NEWUSER},
 	{OCI_NS_CGROUP, CLONE_NEWCGROUP}, {OCI_NS_TIME, CLONE_NEWTIME},
 };
 
@@ -40,12 +41,15 @@ static bool ns_overlap(uint64_t a, uint64_t b, uint64_t n_a, uint64_t n_b)
 	return a < b + n_b && b < a + n_a;
 }
 
-/* The kernel refuses overlaps and overflows with a bare EINVAL on the map file: say which entry it is. */
-static int ns_check_mapping(const struct plan_idmap *map, const struct plan_idmap_entry *m, struct err *e)
+/* The kernel refuses overlaps and overflows with a bare EINVAL on the map file: say which entry it
+ * is. */
+static int ns_check_mapping(const struct plan_idmap *map, const struct plan_idmap_entry *m,
+			    struct err *e)
 {
 	if (m->count == 0)
 		return err_set(e, EINVAL, ".size: must not be 0");
-	if ((uint64_t)m->inside + m->count > UINT32_MAX || (uint64_t)m->outside + m->count > UINT32_MAX)
+	if ((uint64_t)m->inside + m->count > UINT32_MAX ||
+	    (uint64_t)m->outside + m->count > UINT32_MAX)
 		return err_set(e, EINVAL, ": reaches beyond the largest id");
 	for (size_t i = 0; i < map->n; i++) {
 		if (ns_overlap(m->inside, map->v[i].inside, m->count, map->v[i].count))
@@ -56,14 +60,15 @@ static int ns_check_mapping(const struct plan_idmap *map, const struct plan_idma
 	return 0;
 }
 
-int plan_idmap_build(struct plan_idmap *map, struct arena *a, const struct oci_id_mapping *v, size_t n,
-		     struct err *e)
+int plan_idmap_build(struct plan_idmap *map, struct arena *a, const struct oci_id_mapping *v,
+		     size_t n, struct err *e)
 {
 	if (n > NS_MAX_MAPPINGS)
-		return err_set(e, EINVAL, ": has %zu entries, the kernel takes %d", n, NS_MAX_MAPPINGS);
+		return err_set(e, EINVAL, ": has %zu entries, the kernel takes %d", n,
+			       NS_MAX_MAPPINGS);
 	for (size_t i = 0; i < n; i++) {
-		struct plan_idmap_entry m = {(uint32_t)v[i].container_id.v, (uint32_t)v[i].host_id.v,
-					     (uint32_t)v[i].size.v};
+		struct plan_idmap_entry m = {(uint32_t)v[i].container_id.v,
+					     (uint32_t)v[i].host_id.v, (uint32_t)v[i].size.v};
 		if (ns_check_mapping(map, &m, e) < 0) {
 			struct err why = *e;
 			return err_set(e, EINVAL, "[%zu]%s", i, why.text);
@@ -83,15 +88,17 @@ static int ns_types(struct plan *p, const struct oci_linux *l, struct err *e)
 		int flag = ns_flag(n->type);
 
 		if (((ns->create | ns->joined) & flag) != 0)
-			return err_set(e, EINVAL, "linux.namespaces[%zu].type: '%s' is given twice", i,
-				       oci_namespace_type_name(n->type));
+			return err_set(e, EINVAL, "linux.namespaces[%zu].type: '%s' is given twice",
+				       i, oci_namespace_type_name(n->type));
 		if (n->path == NULL || n->path[0] == '\0') {
 			ns->create |= flag;
 			continue;
 		}
 		if (n->path[0] != '/')
-			return err_set(e, EINVAL, "linux.namespaces[%zu].path: must be an absolute path, got '%s'",
-				       i, n->path);
+			return err_set(
+				e, EINVAL,
+				"linux.namespaces[%zu].path: must be an absolute path, got '%s'", i,
+				n->path);
 		ns->joined |= flag;
 		ns->join[ns->n_join++] = (struct plan_join){
 			flag, n->path, arena_printf(p->arena, "linux.namespaces[%zu]", i)};
@@ -99,29 +106,36 @@ static int ns_types(struct plan *p, const struct oci_linux *l, struct err *e)
 	return 0;
 }
 
-static int ns_maps(struct plan *p, const struct plan_input *in, const struct oci_linux *l, struct err *e)
+static int ns_maps(struct plan *p, const struct plan_input *in, const struct oci_linux *l,
+		   struct err *e)
 {
 	struct plan_ns *ns = &p->ns;
 	bool mapped = l->n_uid_mappings > 0 || l->n_gid_mappings > 0;
 
 	if ((ns->create & CLONE_NEWUSER) == 0) {
 		if (mapped && (ns->joined & CLONE_NEWUSER) == 0)
-			return err_set(e, EINVAL, "linux.uidMappings: need a user namespace in linux.namespaces");
+			return err_set(
+				e, EINVAL,
+				"linux.uidMappings: need a user namespace in linux.namespaces");
 		return 0;
 	}
 	if (l->n_uid_mappings == 0)
-		return err_set(e, EINVAL, "linux.uidMappings: are required for a new user namespace");
+		return err_set(e, EINVAL,
+			       "linux.uidMappings: are required for a new user namespace");
 	if (l->n_gid_mappings == 0)
-		return err_set(e, EINVAL, "linux.gidMappings: are required for a new user namespace");
+		return err_set(e, EINVAL,
+			       "linux.gidMappings: are required for a new user namespace");
 	if (plan_idmap_build(&ns->uid, p->arena, l->uid_mappings, l->n_uid_mappings, e) < 0)
 		return err_at(e, "linux.uidMappings");
 	if (plan_idmap_build(&ns->gid, p->arena, l->gid_mappings, l->n_gid_mappings, e) < 0)
 		return err_at(e, "linux.gidMappings");
 	if (in->host->euid == 0)
 		return 0;
-	/* Without privilege the kernel takes a single line with the caller's own id; more needs the helpers. */
-	bool own = ns->uid.n == 1 && ns->uid.v[0].count == 1 && ns->uid.v[0].outside == in->host->euid &&
-		   ns->gid.n == 1 && ns->gid.v[0].count == 1 && ns->gid.v[0].outside == in->host->egid;
+	/* Without privilege the kernel takes a single line with the caller's own id; more needs the
+	 * helpers. */
+	bool own = ns->uid.n == 1 && ns->uid.v[0].count == 1 &&
+		   ns->uid.v[0].outside == in->host->euid && ns->gid.n == 1 &&
+		   ns->gid.v[0].count == 1 && ns->gid.v[0].outside == in->host->egid;
 	ns->use_newidmap = !own;
 	ns->deny_setgroups = own;
 	return 0;
@@ -152,16 +166,21 @@ static int ns_offsets(struct plan *p, const struct oci_linux *l, struct err *e)
 	if (l->n_time_offsets == 0)
 		return 0;
 	if ((p->ns.create & CLONE_NEWTIME) == 0)
-		return err_set(e, EINVAL, "linux.timeOffsets: need a new time namespace in linux.namespaces");
+		return err_set(e, EINVAL,
+			       "linux.timeOffsets: need a new time namespace in linux.namespaces");
 	for (size_t i = 0; i < l->n_time_offsets; i++) {
 		const struct oci_time_offset *t = &l->time_offsets[i];
 		bool boot = strcmp(t->key, "boottime") == 0;
 
 		if (!boot && strcmp(t->key, "monotonic") != 0)
-			return err_set(e, EINVAL, "linux.timeOffsets: unknown clock '%s', use monotonic or boottime",
-				       t->key);
+			return err_set(
+				e, EINVAL,
+				"linux.timeOffsets: unknown clock '%s', use monotonic or boottime",
+				t->key);
 		if (t->nanosecs.set && t->nanosecs.v > 999999999)
-			return err_set(e, ERANGE, "linux.timeOffsets.%s.nanosecs: must be 0 to 999999999", t->key);
+			return err_set(e, ERANGE,
+				       "linux.timeOffsets.%s.nanosecs: must be 0 to 999999999",
+				       t->key);
 		struct opt_i64 s = {true, t->secs.v};
 		struct opt_i64 ns = {true, (int64_t)t->nanosecs.v};
 		if (boot) {
@@ -188,9 +207,10 @@ int plan_ns_build(struct plan *p, const struct plan_input *in, struct err *e)
 	if (r == 0)
 		r = ns_offsets(p, l, e);
 	/*
-	 * Init can't enter a namespace of the host once it lives in a new user namespace, can't make namespaces
-	 * of a user namespace it has yet to join in the same clone, and without CAP_SYS_ADMIN of its own user
-	 * namespace the runtime can't join a pid namespace for its children.
+	 * Init can't enter a namespace of the host once it lives in a new user namespace, can't
+	 * make namespaces of a user namespace it has yet to join in the same clone, and without
+	 * CAP_SYS_ADMIN of its own user namespace the runtime can't join a pid namespace for its
+	 * children.
 	 */
 	p->ns.bridge = (p->ns.joined & CLONE_NEWUSER) != 0 ||
 		       ((p->ns.create & CLONE_NEWUSER) != 0 && p->ns.joined != 0) ||

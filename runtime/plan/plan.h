@@ -12,13 +12,13 @@
 #include "base/num.h"
 
 /*
- * All that will be done for one container, decided before anything is done. Builders (one file an area)
- * fill it out of the config, the host and the command's options; nothing in it is changed afterwards,
- * neither by the parent nor by the container's init, which inherits it by the clone. Everything it points
- * at lives in the arena. Whatever can be refused is refused while building.
+ * All that will be done for one container, decided before anything is done. Builders (one file an
+ * area) fill it out of the config, the host and the command's options; nothing in it is changed
+ * afterwards, neither by the parent nor by the container's init, which inherits it by the clone.
+ * Everything it points at lives in the arena. Whatever can be refused is refused while building.
  *
- * "origin" says who asked for an item ("mounts[3]", "default", "annotation ..."); errors and `greffon
- * plan` show it.
+ * "origin" says who asked for an item ("mounts[3]", "default", "annotation ..."); errors and
+ * `greffon plan` show it.
  */
 
 struct oci_config;
@@ -46,14 +46,16 @@ struct plan_join {
 };
 
 struct plan_ns {
-	int create;	     /* CLONE_NEW* of the namespaces to make */
-	int joined;	     /* CLONE_NEW* of those in join */
+	int create; /* CLONE_NEW* of the namespaces to make */
+	int joined; /* CLONE_NEW* of those in join */
 	struct plan_join *join;
 	size_t n_join;
 	struct plan_idmap uid, gid; /* of a new user namespace */
-	bool deny_setgroups;	    /* unprivileged single mapping: "deny" before gid_map (CVE-2014-8989) */
-	bool use_newidmap;	    /* through newuidmap/newgidmap */
-	bool bridge; /* a process of its own joins the namespaces and gives birth to init, see apply/clone.h */
+	bool deny_setgroups; /* unprivileged single mapping: "deny" before gid_map (CVE-2014-8989)
+			      */
+	bool use_newidmap;   /* through newuidmap/newgidmap */
+	bool bridge; /* a process of its own joins the namespaces and gives birth to init, see
+			apply/clone.h */
 	const char *hostname, *domainname;
 	struct opt_i64 boottime_s, boottime_ns, monotonic_s, monotonic_ns; /* time offsets */
 };
@@ -70,27 +72,29 @@ enum plan_stage {
 };
 
 enum plan_mount_verb {
-	MOUNT_BIND,    /* source is a tree of the host or below the rootfs's own world */
-	MOUNT_FS,      /* a new file system instance */
-	MOUNT_CGROUP,  /* the container's view of the cgroup hierarchies */
+	MOUNT_BIND,   /* source is a tree of the host or below the rootfs's own world */
+	MOUNT_FS,     /* a new file system instance */
+	MOUNT_CGROUP, /* the container's view of the cgroup hierarchies */
 };
 
 struct plan_mount {
 	enum plan_mount_verb verb;
-	enum plan_stage open_at;    /* AT_HOST for bind sources; AT_ROOT for file systems of new namespaces */
-	const char *source;	    /* absolute for MOUNT_BIND */
-	const char *target;	    /* as in the config; resolved in the rootfs */
-	const char *fstype;	    /* for MOUNT_FS */
-	const char *data;	    /* "mode=755,size=64k": options of the file system, comma separated */
-	uint64_t attr_set, attr_clr;	 /* MOUNT_ATTR_*, of the top mount */
+	enum plan_stage
+		open_at; /* AT_HOST for bind sources; AT_ROOT for file systems of new namespaces */
+	const char *source; /* absolute for MOUNT_BIND */
+	const char *target; /* as in the config; resolved in the rootfs */
+	const char *fstype; /* for MOUNT_FS */
+	const char *data;   /* "mode=755,size=64k": options of the file system, comma separated */
+	uint64_t attr_set, attr_clr;	     /* MOUNT_ATTR_*, of the top mount */
 	uint64_t rec_attr_set, rec_attr_clr; /* MOUNT_ATTR_*, of the whole tree (r* options) */
-	unsigned int sb_flags;	    /* MS_* that belong to the superblock (sync, dirsync, lazytime, ...) */
-	unsigned long propagation;  /* MS_PRIVATE and so on, | MS_REC; 0: the default */
-	bool recursive;		    /* rbind */
+	unsigned int
+		sb_flags; /* MS_* that belong to the superblock (sync, dirsync, lazytime, ...) */
+	unsigned long propagation;	       /* MS_PRIVATE and so on, | MS_REC; 0: the default */
+	bool recursive;			       /* rbind */
 	bool source_nofollow, target_nofollow; /* a last component that is a link: not followed */
-	bool copy_up;		    /* tmpcopyup: the new tmpfs starts with what the rootfs has there */
-	bool remount;		    /* changes what is mounted at target */
-	bool copy_symlink;	    /* a source that is a link: the link is made again instead of a mount */
+	bool copy_up;	   /* tmpcopyup: the new tmpfs starts with what the rootfs has there */
+	bool remount;	   /* changes what is mounted at target */
+	bool copy_symlink; /* a source that is a link: the link is made again instead of a mount */
 	bool idmap_recursive;
 	struct plan_idmap uid, gid; /* idmapped mount; n == 0: none */
 	bool idmap_own;		    /* idmapped with the container's own user namespace */
@@ -100,8 +104,9 @@ struct plan_mount {
 
 /* One hierarchy as MOUNT_CGROUP shows it. */
 struct plan_cgroup_view {
-	const char *source;	 /* the container's own directory, absolute on the host */
-	const char *name;	 /* "cpu,cpuacct": directory below the target; NULL: the target itself (cgroup v2) */
+	const char *source; /* the container's own directory, absolute on the host */
+	const char *name;   /* "cpu,cpuacct": directory below the target; NULL: the target itself
+			       (cgroup v2) */
 	const char *controllers; /* v1: each that is not the name itself gets a link */
 	bool whole;		 /* source is the hierarchy's root: never writable */
 };
@@ -111,7 +116,8 @@ struct plan_mounts {
 	size_t n, cap;
 	struct plan_cgroup_view *cgroup;
 	size_t n_cgroup;
-	unsigned long root_propagation; /* MS_SLAVE | MS_REC by default: of the old root in the new namespace */
+	unsigned long root_propagation;	 /* MS_SLAVE | MS_REC by default: of the old root in the new
+					    namespace */
 	unsigned long final_propagation; /* of "/" after the pivot; 0: leave */
 	bool root_readonly;
 	bool no_pivot;
@@ -155,9 +161,9 @@ enum plan_cgroup_manager { CGROUP_FS, CGROUP_SYSTEMD, CGROUP_DISABLED };
 
 struct plan_device_rule {
 	bool allow;
-	char type; /* 'a', 'b', 'c' */
+	char type;	      /* 'a', 'b', 'c' */
 	int64_t major, minor; /* -1: any */
-	unsigned int access; /* PLAN_ACCESS_* */
+	unsigned int access;  /* PLAN_ACCESS_* */
 	const char *origin;
 };
 
@@ -177,19 +183,20 @@ struct plan_setting {
 
 struct plan_cgroup {
 	enum plan_cgroup_manager manager;
-	const char *path;	/* below each hierarchy's mount point, without leading '/' */
-	bool relative;		/* path is below the runtime's own place in each hierarchy instead */
+	const char *path; /* below each hierarchy's mount point, without leading '/' */
+	bool relative;	  /* path is below the runtime's own place in each hierarchy instead */
 	const char *slice, *scope; /* systemd */
 	bool stay; /* no path, no limits and no right to make one: stay in the caller's cgroup */
 	struct plan_settings {
 		struct plan_setting *v;
 		size_t n, cap;
 	} settings;
-	struct plan_device_rules { /* defaults included, last match wins; none: nothing is restricted */
+	struct plan_device_rules { /* defaults included, last match wins; none: nothing is
+				      restricted */
 		struct plan_device_rule *v;
 		size_t n, cap;
 	} rules;
-	bool has_limits; /* anything but default device rules was asked for */
+	bool has_limits;    /* anything but default device rules was asked for */
 	bool chown_to_root; /* delegate to the container's root (v2), who is owner outside */
 	uid_t owner;
 	struct opt_i64 memory_limit; /* for "memory limit too low" diagnostics */
@@ -207,7 +214,7 @@ struct plan_creds {
 	gid_t gid;
 	gid_t *groups;
 	size_t n_groups;
-	bool keep_groups; /* keep the caller's supplementary groups */
+	bool keep_groups;  /* keep the caller's supplementary groups */
 	bool no_setgroups; /* /proc/self/setgroups will be "deny" */
 	struct opt_u64 umask;
 	struct plan_caps caps;
@@ -252,7 +259,7 @@ struct plan_process {
 	unsigned long *mempolicy_nodes;
 	size_t mempolicy_bits;
 	const char *cpus_initial, *cpus_final; /* exec only, list form "0-3,8" */
-	unsigned int preserve_fds; /* 3 .. 3+N-1 stay open, LISTEN_FDS included */
+	unsigned int preserve_fds;	       /* 3 .. 3+N-1 stay open, LISTEN_FDS included */
 };
 
 /* ---- seccomp (plan/seccomp.c, plan/seccomp_cache.c) ---- */
@@ -340,8 +347,8 @@ struct plan_input {
 	const struct plan_options *options;
 };
 
-/* One builder an area: reads in, fills its part of p (p->arena is set, the parts of the builders listed
- * before it are filled). 0 or -errno with e naming the config's field. */
+/* One builder an area: reads in, fills its part of p (p->arena is set, the parts of the builders
+ * listed before it are filled). 0 or -errno with e naming the config's field. */
 int plan_ns_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_process_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_creds_build(struct plan *p, const struct plan_input *in, struct err *e);
@@ -353,14 +360,16 @@ int plan_seccomp_build(struct plan *p, const struct plan_input *in, struct err *
 int plan_hook_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_sysctl_build(struct plan *p, const struct plan_input *in, struct err *e);
 
-/* The outside (parent's) id of an inside one; the id itself without entries, (uint32_t)-1 when not mapped. */
+/* The outside (parent's) id of an inside one; the id itself without entries, (uint32_t)-1 when not
+ * mapped. */
 uint32_t idmap_outside(const struct plan_idmap *map, uint32_t inside);
 
-/* The container's own directory in a hierarchy, absolute; not for one that stays. A relative path lies beside the
- * runtime's own cgroup on v2, which has processes and so may have no children with controllers, and below it on
- * v1. */
+/* The container's own directory in a hierarchy, absolute; not for one that stays. A relative path
+ * lies beside the runtime's own cgroup on v2, which has processes and so may have no children with
+ * controllers, and below it on v1. */
 struct host_hierarchy;
-const char *plan_cgroup_dir(const struct plan_cgroup *pc, const struct host_hierarchy *h, struct arena *a);
+const char *plan_cgroup_dir(const struct plan_cgroup *pc, const struct host_hierarchy *h,
+			    struct arena *a);
 
 /* Runs the builders in that order. */
 int plan_build(struct plan *p, struct arena *a, const struct plan_input *in, struct err *e);

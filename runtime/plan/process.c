@@ -10,14 +10,22 @@ static const struct {
 	const char *name;
 	int resource;
 } process_rlimit_names[] = {
-	{"RLIMIT_AS", RLIMIT_AS},	    {"RLIMIT_CORE", RLIMIT_CORE},
-	{"RLIMIT_CPU", RLIMIT_CPU},	    {"RLIMIT_DATA", RLIMIT_DATA},
-	{"RLIMIT_FSIZE", RLIMIT_FSIZE},	    {"RLIMIT_LOCKS", RLIMIT_LOCKS},
-	{"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK}, {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
-	{"RLIMIT_NICE", RLIMIT_NICE},	    {"RLIMIT_NOFILE", RLIMIT_NOFILE},
-	{"RLIMIT_NPROC", RLIMIT_NPROC},	    {"RLIMIT_RSS", RLIMIT_RSS},
-	{"RLIMIT_RTPRIO", RLIMIT_RTPRIO},   {"RLIMIT_RTTIME", RLIMIT_RTTIME},
-	{"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING}, {"RLIMIT_STACK", RLIMIT_STACK},
+	{"RLIMIT_AS", RLIMIT_AS},
+	{"RLIMIT_CORE", RLIMIT_CORE},
+	{"RLIMIT_CPU", RLIMIT_CPU},
+	{"RLIMIT_DATA", RLIMIT_DATA},
+	{"RLIMIT_FSIZE", RLIMIT_FSIZE},
+	{"RLIMIT_LOCKS", RLIMIT_LOCKS},
+	{"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
+	{"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
+	{"RLIMIT_NICE", RLIMIT_NICE},
+	{"RLIMIT_NOFILE", RLIMIT_NOFILE},
+	{"RLIMIT_NPROC", RLIMIT_NPROC},
+	{"RLIMIT_RSS", RLIMIT_RSS},
+	{"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
+	{"RLIMIT_RTTIME", RLIMIT_RTTIME},
+	{"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
+	{"RLIMIT_STACK", RLIMIT_STACK},
 };
 
 static int process_rlimit(struct plan_process *pp, const struct oci_rlimit *r, struct err *e)
@@ -26,8 +34,9 @@ static int process_rlimit(struct plan_process *pp, const struct oci_rlimit *r, s
 		if (strcmp(pp->rlimit[i].name, r->type) == 0)
 			return err_set(e, EINVAL, ".type: '%s' is given twice", r->type);
 	if (r->soft.v > r->hard.v)
-		return err_set(e, EINVAL, ".type: %s: soft limit %llu is above the hard limit %llu", r->type,
-			       (unsigned long long)r->soft.v, (unsigned long long)r->hard.v);
+		return err_set(e, EINVAL, ".type: %s: soft limit %llu is above the hard limit %llu",
+			       r->type, (unsigned long long)r->soft.v,
+			       (unsigned long long)r->hard.v);
 	for (size_t i = 0; i < ARRAY_LEN(process_rlimit_names); i++) {
 		if (strcmp(process_rlimit_names[i].name, r->type) != 0)
 			continue;
@@ -49,22 +58,27 @@ static int process_rlimits_build(struct plan *p, const struct oci_process *o, st
 	return 0;
 }
 
-/* execve(2): a string of at most 32 pages (MAX_ARG_STRLEN), all of them in at most 6 MiB, three quarters of the
- * kernel's default stack. Its E2BIG would come only at start and say nothing. */
+/* execve(2): a string of at most 32 pages (MAX_ARG_STRLEN), all of them in at most 6 MiB, three
+ * quarters of the kernel's default stack. Its E2BIG would come only at start and say nothing. */
 #define PROCESS_STRING_MAX ((size_t)131071)
 #define PROCESS_STRINGS_MAX ((size_t)6 << 20)
 
-static int process_fits(const char *what, const char *const *v, size_t n, size_t *total, struct err *e)
+static int process_fits(const char *what, const char *const *v, size_t n, size_t *total,
+			struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
 		size_t bytes = strlen(v[i]);
 		if (bytes > PROCESS_STRING_MAX)
-			return err_set(e, E2BIG, "process.%s[%zu]: argument list too long: %zu bytes, at most %zu", what,
-				       i, bytes, PROCESS_STRING_MAX);
+			return err_set(
+				e, E2BIG,
+				"process.%s[%zu]: argument list too long: %zu bytes, at most %zu",
+				what, i, bytes, PROCESS_STRING_MAX);
 		*total += bytes + 1 + sizeof(char *);
 		if (*total > PROCESS_STRINGS_MAX)
 			return err_set(e, E2BIG,
-				       "process.%s: argument list too long: args and env take more than 6 MiB", what);
+				       "process.%s: argument list too long: args and env take more "
+				       "than 6 MiB",
+				       what);
 	}
 	return 0;
 }
@@ -80,7 +94,8 @@ static int process_args(struct plan *p, const struct oci_process *o, struct err 
 	return 0;
 }
 
-/* A path of a magic link (/proc/self/fd/7) could lead to a descriptor of the host (CVE-2024-21626). */
+/* A path of a magic link (/proc/self/fd/7) could lead to a descriptor of the host (CVE-2024-21626).
+ */
 static int process_cwd(struct plan *p, const struct oci_process *o, struct err *e)
 {
 	if (o->cwd == NULL || o->cwd[0] != '/')

@@ -48,7 +48,8 @@ static int seccomp_rule(const struct oci_syscall *s, struct err *e)
 		if (s->names[i][0] == '\0')
 			return err_set(e, EINVAL, ".names[%zu]: must not be empty", i);
 	if (s->errno_ret.set && !seccomp_takes_errno(s->action))
-		return err_set(e, EINVAL, ".errnoRet: is for SCMP_ACT_ERRNO and SCMP_ACT_TRACE only");
+		return err_set(e, EINVAL,
+			       ".errnoRet: is for SCMP_ACT_ERRNO and SCMP_ACT_TRACE only");
 	if (s->errno_ret.v > SECCOMP_MAX_ERRNO)
 		return err_set(e, ERANGE, ".errnoRet: must be 0 to %d", SECCOMP_MAX_ERRNO);
 	for (size_t i = 0; i < s->n_args; i++)
@@ -65,15 +66,18 @@ static int seccomp_listener(const struct oci_seccomp *s, struct plan_seccomp *ou
 	/* config-linux.md: ignored when no rule notifies */
 	if (!out->notify)
 		return 0;
-	if (path == NULL && out->notify)
-		return err_set(e, EINVAL, "linux.seccomp.listenerPath: is required for the action SCMP_ACT_NOTIFY");
-	if (path != NULL && path[0] != '/')
-		return err_set(e, EINVAL, "linux.seccomp.listenerPath: must be an absolute path, got '%.200s'", path);
-	if (path != NULL && strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-		return err_set(e, ENAMETOOLONG, "linux.seccomp.listenerPath: is longer than %zu bytes",
+	if (path == NULL)
+		return err_set(
+			e, EINVAL,
+			"linux.seccomp.listenerPath: is required for the action SCMP_ACT_NOTIFY");
+	if (path[0] != '/')
+		return err_set(e, EINVAL,
+			       "linux.seccomp.listenerPath: must be an absolute path, got '%.200s'",
+			       path);
+	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return err_set(e, ENAMETOOLONG,
+			       "linux.seccomp.listenerPath: is longer than %zu bytes",
 			       sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
-	if (s->listener_metadata != NULL && path == NULL)
-		return err_set(e, EINVAL, "linux.seccomp.listenerMetadata: needs listenerPath");
 	out->listener_path = path;
 	out->listener_metadata = s->listener_metadata;
 	return 0;
@@ -83,12 +87,15 @@ static int seccomp_default(const struct oci_seccomp *s, struct err *e)
 {
 	if (s->default_action == OCI_SECCOMP_NOTIFY)
 		return err_set(e, EINVAL,
-			       "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY would also stop the runtime itself");
+			       "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY would also stop the "
+			       "runtime itself");
 	if (s->default_errno_ret.set && !seccomp_takes_errno(s->default_action))
 		return err_set(e, EINVAL,
-			       "linux.seccomp.defaultErrnoRet: is for SCMP_ACT_ERRNO and SCMP_ACT_TRACE only");
+			       "linux.seccomp.defaultErrnoRet: is for SCMP_ACT_ERRNO and "
+			       "SCMP_ACT_TRACE only");
 	if (s->default_errno_ret.v > SECCOMP_MAX_ERRNO)
-		return err_set(e, ERANGE, "linux.seccomp.defaultErrnoRet: must be 0 to %d", SECCOMP_MAX_ERRNO);
+		return err_set(e, ERANGE, "linux.seccomp.defaultErrnoRet: must be 0 to %d",
+			       SECCOMP_MAX_ERRNO);
 	return 0;
 }
 
@@ -113,7 +120,8 @@ int plan_seccomp_build(struct plan *p, const struct plan_input *in, struct err *
 			return err_set(e, why.code, "linux.seccomp.syscalls[%zu]%s", i, why.text);
 		out->notify = out->notify || s->syscalls[i].action == OCI_SECCOMP_NOTIFY;
 	}
-	/* the kernel takes it only with a listener; a profile may carry it for the day it has one */
+	/* the kernel takes it only with a listener; a profile may carry it for the day it has one
+	 */
 	if (!out->notify)
 		out->flags &= ~(unsigned int)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 	out->profile = s;

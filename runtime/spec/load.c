@@ -21,7 +21,8 @@ static int bundle_explain(int code, const char *name, struct err *e)
 	return err_sys(e, code, "%s", name);
 }
 
-int bundle_load(struct bundle *b, const char *path, const char *config, struct arena *a, struct err *e)
+int bundle_load(struct bundle *b, const char *path, const char *config, struct arena *a,
+		struct err *e)
 {
 	char resolved[PATH_MAX];
 

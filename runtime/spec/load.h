@@ -12,8 +12,10 @@ struct bundle {
 };
 
 /*
- * Resolves path (NULL or "": the working directory), changes to it (hooks run there, relative paths of the
- * config start there) and reads config.json, or the file named by config (NULL: config.json). e names
+ * Resolves path (NULL or "": the working directory), changes to it (hooks run there, relative paths
+ * of the config start there) and reads config.json, or the file named by config (NULL:
+ * config.json). e names
  * --bundle or the config's field.
  */
-int bundle_load(struct bundle *b, const char *path, const char *config, struct arena *a, struct err *e);
+int bundle_load(struct bundle *b, const char *path, const char *config, struct arena *a,
+		struct err *e);

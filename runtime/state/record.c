@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
-#include "cgroup/cgroup.h"
 #include "base/stamp.h"
+#include "cgroup/cgroup.h"
 #include "libocispec/json.h"
 #include "state/status.h"
 

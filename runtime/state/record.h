@@ -5,8 +5,8 @@
 
 struct cgroup;
 
-/* What later commands need of a container, kept as ROOT/ID/state.json (versioned; an unknown newer version
- * is refused, unknown members are kept out). */
+/* What later commands need of a container, kept as ROOT/ID/state.json (versioned; an unknown newer
+ * version is refused, unknown members are kept out). */
 struct record_cgroup {
 	const char *controllers, *path;
 	bool v2, created;
@@ -15,18 +15,18 @@ struct record_cgroup {
 struct record {
 	int version; /* 1 */
 	const char *id, *oci_version, *bundle, *rootfs;
-	const char *created; /* RFC 3339, UTC, nanoseconds */
-	bool creating;	     /* written before init was ready: create is running or was killed */
-	pid_t pid;	     /* of init; 0: not yet */
-	uint64_t start_time; /* field 22 of /proc/PID/stat: tells a reused pid */
+	const char *created;  /* RFC 3339, UTC, nanoseconds */
+	bool creating;	      /* written before init was ready: create is running or was killed */
+	pid_t pid;	      /* of init; 0: not yet */
+	uint64_t start_time;  /* field 22 of /proc/PID/stat: tells a reused pid */
 	uint64_t pidfs_inode; /* 6.9; 0: unknown */
 	const char *boot_id;
 	enum plan_cgroup_manager manager;
 	const char *scope;
 	struct record_cgroup *cgroup;
 	size_t n_cgroup;
-	bool own_pidns;	  /* init is pid 1 of a namespace of its own: killing it kills all */
-	bool poststop_run; /* the marker that keeps poststop hooks from running twice */
+	bool own_pidns;	     /* init is pid 1 of a namespace of its own: killing it kills all */
+	bool poststop_run;   /* the marker that keeps poststop hooks from running twice */
 	const char *console; /* nothing but information */
 	struct plan_annotation *annotation;
 	size_t n_annotation;
@@ -36,5 +36,7 @@ struct record {
 int record_parse(const char *text, size_t len, struct arena *a, struct record **out, struct err *e);
 int record_write(const struct record *r, struct arena *a, const char **out, size_t *out_len);
 
-/* The record of a plan (before init exists) with the cgroup directories that will be or were made. */
-void record_from_plan(struct record *r, const struct plan *p, const struct cgroup *c, struct arena *a);
+/* The record of a plan (before init exists) with the cgroup directories that will be or were made.
+ */
+void record_from_plan(struct record *r, const struct plan *p, const struct cgroup *c,
+		      struct arena *a);

@@ -10,11 +10,12 @@ const char *status_name(enum status s);
 /* The identity of a live process: start_time and pidfs inode of pid. -ESRCH: no such process. */
 int status_identity(pid_t pid, uint64_t *out_start_time, uint64_t *out_pidfs_inode);
 
-/* A pidfd of the record's init after comparing start time and inode, or -ESRCH when that process is gone
- * (a zombie counts as gone), also after a reboot. */
+/* A pidfd of the record's init after comparing start time and inode, or -ESRCH when that process is
+ * gone (a zombie counts as gone), also after a reboot. */
 int status_pidfd(const struct record *r);
 
-/* Computed, never stored: creating; pid gone: stopped; fifo there: created; frozen: paused; else running. */
+/* Computed, never stored: creating; pid gone: stopped; fifo there: created; frozen: paused; else
+ * running. */
 enum status status_of(const struct store_entry *en, const struct record *r);
 
 /* Boot id of the kernel, cut to what fits (static storage). */

@@ -183,8 +183,9 @@ int store_read(const struct store_entry *en, struct arena *a, struct record **ou
 	return r < 0 ? err_at(e, "container '%s': corrupt state: " STORE_RECORD, en->id) : 0;
 }
 
-/* Replaced in one step, but not synced (0.4 ms on ext4): the record is about processes, which a crash of the machine
- * ends as well, and one that the crash tore is reported as corrupt and removed by delete --force. */
+/* Replaced in one step, but not synced (0.4 ms on ext4): the record is about processes, which a
+ * crash of the machine ends as well, and one that the crash tore is reported as corrupt and removed
+ * by delete --force. */
 int store_write(const struct store_entry *en, const struct record *r, struct err *e)
 {
 	autoarena struct arena a = {0};
@@ -221,7 +222,8 @@ int store_load_config(const struct store_entry *en, struct arena *a, const char 
 
 int store_fifo_make(const struct store_entry *en, uid_t uid, gid_t gid, struct err *e)
 {
-	/* init opens it for writing as the program's user, whoever that is; the folder keeps all others out */
+	/* init opens it for writing as the program's user, whoever that is; the folder keeps all
+	 * others out */
 	if (mkfifoat(en->dir, STORE_FIFO, 0622) < 0 || fchmodat(en->dir, STORE_FIFO, 0622, 0) < 0)
 		return err_sys(e, errno, "container '%s': " STORE_FIFO, en->id);
 	if ((uid != geteuid() || gid != getegid()) &&

@@ -4,9 +4,10 @@
 #include "state/record.h"
 
 /*
- * The state root (--root) and one container's folder in it. A folder holds state.json (atomic replace),
- * config.json (what create read; later edits of the bundle have no effect), lock, and exec.fifo until the
- * container has started. Locks die with their holder (flock); readers take none, they read the atomic file.
+ * The state root (--root) and one container's folder in it. A folder holds state.json (atomic
+ * replace), config.json (what create read; later edits of the bundle have no effect), lock, and
+ * exec.fifo until the container has started. Locks die with their holder (flock); readers take
+ * none, they read the atomic file.
  */
 struct store {
 	int root; /* directory of --root; owned */
@@ -20,11 +21,12 @@ struct store_entry {
 	const struct store *store;
 };
 
-/* Opens (create: also makes, 0700) the root. Refuses one that others may write to, or that belongs to
- * another user. path NULL: /run/greffon, or $XDG_RUNTIME_DIR/greffon without root's rights.
+/* Opens (create: also makes, 0700) the root. Refuses one that others may write to, or that belongs
+ * to another user. path NULL: /run/greffon, or $XDG_RUNTIME_DIR/greffon without root's rights.
  * *out_default: a missing default root is no containers, a missing explicit one an error. */
 enum store_open { STORE_EXISTING, STORE_CREATE };
-int store_open(struct store *s, const char *path, enum store_open how, struct arena *a, struct err *e);
+int store_open(struct store *s, const char *path, enum store_open how, struct arena *a,
+	       struct err *e);
 void store_done(struct store *s);
 
 /* "container id 'x': ..." -EINVAL. 1 to 255 of [A-Za-z0-9_+.-], not starting with '.'. */
@@ -44,8 +46,8 @@ int store_write(const struct store_entry *en, const struct record *r, struct err
 
 /* The saved config.json. */
 int store_save_config(const struct store_entry *en, const char *text, size_t len, struct err *e);
-int store_load_config(const struct store_entry *en, struct arena *a, const char **out, size_t *out_len,
-		      struct err *e);
+int store_load_config(const struct store_entry *en, struct arena *a, const char **out,
+		      size_t *out_len, struct err *e);
 
 /* exec.fifo, 0622 and owned by uid/gid (host ids of the container's root). O_PATH fd or -errno. */
 int store_fifo_make(const struct store_entry *en, uid_t uid, gid_t gid, struct err *e);
@@ -56,7 +58,8 @@ int store_fifo_remove(const struct store_entry *en);
 int store_remove(struct store_entry *en, struct err *e);
 
 /* Names of all entries, sorted (arena). */
-int store_list(const struct store *s, struct arena *a, const char ***out, size_t *out_n, struct err *e);
+int store_list(const struct store *s, struct arena *a, const char ***out, size_t *out_n,
+	       struct err *e);
 
 /* ROOT/.cache/seccomp, made 0700; FD_NONE when it can't be had (a cache is never required). */
 int store_seccomp_cache(const struct store *s);

@@ -256,8 +256,8 @@ static int path_mkfile_all(int root, const char *given, mode_t mode)
 
 		if (r < 0)
 			return r;
-		autoclose int made = openat(
-			dir, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+		int flags = O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+		autoclose int made = openat(dir, name, flags, mode);
 		if (made < 0 && errno != EEXIST)
 			return -errno;
 		fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);

@@ -6,14 +6,16 @@
 #include "base/err.h"
 
 /*
- * All access below an untrusted root (a rootfs, which an image or a second container sharing a volume
- * controls). A path is resolved by the kernel as if root were "/" (openat2 with RESOLVE_IN_ROOT and
- * RESOLVE_NO_MAGICLINKS, Linux 5.6; a descriptor walk of our own below that), and the result is a
- * descriptor: nothing is ever looked up by name twice (CVE-2021-30465, CVE-2024-45310, CVE-2026-41579).
- * No other module may call openat, mkdirat, mknodat, symlinkat, unlinkat or renameat on such a tree.
+ * All access below an untrusted root (a rootfs, which an image or a second container sharing a
+ * volume controls). A path is resolved by the kernel as if root were "/" (openat2 with
+ * RESOLVE_IN_ROOT and RESOLVE_NO_MAGICLINKS, Linux 5.6; a descriptor walk of our own below that),
+ * and the result is a descriptor: nothing is ever looked up by name twice (CVE-2021-30465,
+ * CVE-2024-45310, CVE-2026-41579). No other module may call openat, mkdirat, mknodat, symlinkat,
+ * unlinkat or renameat on such a tree.
  *
- * root: O_PATH descriptor of the tree's root. path: as the config has it; a leading '/' and ".." are
- * clamped at root. -ELOOP: too many links. -EXDEV: tried to leave. -EBUSY: renamed under us for 100 ms.
+ * root: O_PATH descriptor of the tree's root. path: as the config has it; a leading '/' and ".."
+ * are clamped at root. -ELOOP: too many links. -EXDEV: tried to leave. -EBUSY: renamed under us for
+ * 100 ms.
  */
 
 /* Opens an existing object. fd or -errno; e is set on every failure. */
@@ -25,16 +27,19 @@ int path_open_nofollow(int root, const char *path, int flags, struct err *e);
 /* Opens a directory, making missing components with mode (before umask) one by one. O_PATH fd. */
 int path_mkdir(int root, const char *path, mode_t mode, struct err *e);
 
-/* Opens an existing object O_PATH or makes an empty regular file (O_EXCL) with its parents (0755). */
+/* Opens an existing object O_PATH or makes an empty regular file (O_EXCL) with its parents (0755).
+ */
 int path_mkfile(int root, const char *path, mode_t mode, struct err *e);
 
-/* Opens the parent directory of path (O_PATH, made when missing, 0755) and copies the last component to
- * name. -EINVAL: path has no last component ("/", "..", "a/.."). */
+/* Opens the parent directory of path (O_PATH, made when missing, 0755) and copies the last
+ * component to name. -EINVAL: path has no last component ("/", "..", "a/.."). */
 int path_parent(int root, const char *path, char name[static 256], struct err *e);
 
-/* Makes a device node or fifo (mknodat) with mode (before umask) and owner, replacing nothing. -EEXIST when
- * anything has the name. */
-int path_mknod(int root, const char *path, mode_t mode, dev_t dev, uid_t uid, gid_t gid, struct err *e);
+/* Makes a device node or fifo (mknodat) with mode (before umask) and owner, replacing nothing.
+ * -EEXIST when anything has the name. */
+int path_mknod(int root, const char *path, mode_t mode, dev_t dev, uid_t uid, gid_t gid,
+	       struct err *e);
 
-/* Makes link path -> target. An existing link to the same target is success, anything else -EEXIST. */
+/* Makes link path -> target. An existing link to the same target is success, anything else -EEXIST.
+ */
 int path_symlink(int root, const char *path, const char *target, struct err *e);

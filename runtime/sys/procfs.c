@@ -18,7 +18,8 @@ static bool procfs_is(int fd)
 	return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
 
-/* The root of a procfs has the fixed inode 1 (PROC_ROOT_INO); a directory of it bound elsewhere has not. */
+/* The root of a procfs has the fixed inode 1 (PROC_ROOT_INO); a directory of it bound elsewhere has
+ * not. */
 int procfs_open(struct procfs *p, struct err *e)
 {
 	struct stat st;
@@ -46,7 +47,8 @@ int procfs_openat(const struct procfs *p, const char *rel, int flags, struct err
 	int fd = sys_openat2(p->fd, rel, (uint64_t)flags, 0,
 			     RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
 
-	if (fd == -ENOSYS) { /* before 5.6; the handle itself is private, so nothing can be mounted in it */
+	if (fd == -ENOSYS) { /* before 5.6; the handle itself is private, so nothing can be mounted
+				in it */
 		fd = openat(p->fd, rel, flags);
 		fd = fd < 0 ? -errno : fd;
 	}

@@ -16,8 +16,12 @@ spec_bundle() {
 create_calls() {
 	spec_bundle
 	lib_live[$ID]=1
-	strace -f -qq -o "$WORK/trace" "${lib_runtime[@]}" --root "$STATE" create -b "$BUNDLE" "$ID" \
+	# strace goes on following init, which waits to be started: it ends when that is killed
+	bg strace -f -qq -o "$WORK/trace" "${lib_runtime[@]}" --root "$STATE" create -b "$BUNDLE" "$ID" \
 		>"$WORK/out" 2>"$WORK/err" </dev/null
+	wait_for eval '[ "$(status_of "$ID")" = created ]'
+	wait_for eval 'tail -n 5 "$WORK/trace" | grep -q exit_group'
+	ct_drop
 	local calls clones execs
 	calls=$(grep -cvE ' (\+\+\+|---) |resumed>' "$WORK/trace")
 	clones=$(grep -cE ' (clone3?|v?fork)\(' "$WORK/trace")
@@ -26,7 +30,6 @@ create_calls() {
 	ok "create of the default config takes at most 300 system calls ($calls)" test "$calls" -le 300
 	is "create makes one process" "$clones" 1
 	ok "create executes itself at most once more ($execs)" test "$execs" -le 2
-	ct_drop
 }
 
 created_descriptors() {

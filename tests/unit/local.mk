@@ -61,6 +61,56 @@ tests_unit_ocispec_schema_test_CFLAGS = $(OCISPEC_CC)
 tests_unit_ocispec_schema_test_LDFLAGS = $(TEST_LINK)
 tests_unit_ocispec_schema_test_LDADD = $(TEST_LIBS)
 
+MOUNT_TESTS = tests/unit/mountopt_test tests/unit/path_test tests/unit/plan_device_test tests/unit/plan_mount_test
+MOUNT_CC = $(TEST_CC) -I$(top_srcdir)/tests/unit
+UNIT_TESTS += $(MOUNT_TESTS)
+tests_unit_mountopt_test_SOURCES = tests/unit/mountopt_test.c
+tests_unit_mountopt_test_CFLAGS = $(MOUNT_CC)
+tests_unit_mountopt_test_LDFLAGS = $(TEST_LINK)
+tests_unit_mountopt_test_LDADD = $(TEST_LIBS)
+tests_unit_path_test_SOURCES = tests/unit/path_test.c
+tests_unit_path_test_CFLAGS = $(MOUNT_CC)
+tests_unit_path_test_LDFLAGS = $(TEST_LINK)
+tests_unit_path_test_LDADD = $(TEST_LIBS)
+tests_unit_plan_device_test_SOURCES = tests/unit/plan_device_test.c tests/unit/plan_fixture.h
+tests_unit_plan_device_test_CFLAGS = $(MOUNT_CC)
+tests_unit_plan_device_test_LDFLAGS = $(TEST_LINK)
+tests_unit_plan_device_test_LDADD = $(TEST_LIBS)
+tests_unit_plan_mount_test_SOURCES = tests/unit/plan_mount_test.c tests/unit/plan_fixture.h
+tests_unit_plan_mount_test_CFLAGS = $(MOUNT_CC)
+tests_unit_plan_mount_test_LDFLAGS = $(TEST_LINK)
+tests_unit_plan_mount_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/process_test
+tests_unit_process_test_SOURCES = tests/unit/process_test.c tests/unit/process_fixture.h
+tests_unit_process_test_CFLAGS = $(TEST_CC)
+tests_unit_process_test_LDFLAGS = $(TEST_LINK)
+tests_unit_process_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/creds_test
+tests_unit_creds_test_SOURCES = tests/unit/creds_test.c tests/unit/process_fixture.h
+tests_unit_creds_test_CFLAGS = $(TEST_CC)
+tests_unit_creds_test_LDFLAGS = $(TEST_LINK)
+tests_unit_creds_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/sysctl_test
+tests_unit_sysctl_test_SOURCES = tests/unit/sysctl_test.c tests/unit/process_fixture.h
+tests_unit_sysctl_test_CFLAGS = $(TEST_CC)
+tests_unit_sysctl_test_LDFLAGS = $(TEST_LINK)
+tests_unit_sysctl_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/hook_test
+tests_unit_hook_test_SOURCES = tests/unit/hook_test.c tests/unit/process_fixture.h
+tests_unit_hook_test_CFLAGS = $(TEST_CC)
+tests_unit_hook_test_LDFLAGS = $(TEST_LINK)
+tests_unit_hook_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/seccomp_test
+tests_unit_seccomp_test_SOURCES = tests/unit/seccomp_test.c tests/unit/process_fixture.h
+tests_unit_seccomp_test_CFLAGS = $(TEST_CC)
+tests_unit_seccomp_test_LDFLAGS = $(TEST_LINK)
+tests_unit_seccomp_test_LDADD = $(TEST_LIBS)
+
 CGROUP_TESTS = tests/unit/cgroupfs_test tests/unit/cgroup_plan_test tests/unit/cgroup_update_test \
 	tests/unit/convert_test tests/unit/device_rules_test
 CGROUP_CC = $(TEST_CC) -DTOP_SRCDIR=\"$(abs_top_srcdir)\"

@@ -6,7 +6,8 @@
 
 Test(num, reads_whole_decimals_only)
 {
-	static const char *const bad[] = {"", "+1", "01", " 1", "1 ", "0x1", "1e3", "-", "--1", "1.0", "-0"};
+	static const char *const bad[] = {"",	 "+1", "01",  " 1",  "1 ", "0x1",
+					  "1e3", "-",  "--1", "1.0", "-0"};
 	uint64_t u = 7;
 	int64_t i = 7;
 
