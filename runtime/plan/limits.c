@@ -54,29 +54,50 @@ static int limits_add(struct limits *l, const char *origin, const char *controll
 	return 0;
 }
 
-static int limits_memory_v1(struct limits *l, const struct oci_memory *m)
+/* A number that is set. 0 means "not set" to the engines that write these fields. */
+static int limits_i64(struct limits *l, struct opt_i64 v, const char *origin,
+		      const char *controller, const char *file)
 {
-	struct opt_i64 limit = m->limit, swap = m->swap;
-	int r = 0;
+	if (!v.set || v.v == 0)
+		return 0;
+	return limits_add(l, origin, controller, file, false, "%lld", (long long)v.v);
+}
+
+static int limits_u64(struct limits *l, struct opt_u64 v, const char *origin,
+		      const char *controller, const char *file)
+{
+	if (!v.set || v.v == 0)
+		return 0;
+	return limits_add(l, origin, controller, file, false, "%llu", (unsigned long long)v.v);
+}
+
+static int limits_swap_v1(struct limits *l, const struct oci_memory *m)
+{
+	struct opt_i64 swap = m->swap;
 
 	/* docker: an unlimited memory limit with swap unset means unlimited swap as well */
-	if (limit.set && limit.v == -1 && (!swap.set || swap.v == 0))
+	if (m->limit.set && m->limit.v == -1 && (!swap.set || swap.v == 0))
 		swap = (struct opt_i64){true, -1};
-	if (swap.set && swap.v > 0 && limit.set && limit.v > 0 && swap.v < limit.v)
+	if (!swap.set || swap.v == 0)
+		return 0;
+	if (swap.v > 0 && m->limit.set && swap.v < m->limit.v)
 		return err_set(l->e, EINVAL,
 			       "linux.resources.memory.swap: %lld is below the memory limit %lld",
-			       (long long)swap.v, (long long)limit.v);
-	if (limit.set && limit.v != 0)
-		r = limits_add(l, "linux.resources.memory.limit", "memory", "memory.limit_in_bytes",
-			       false, "%lld", (long long)limit.v);
-	if (r == 0 && swap.set && swap.v != 0)
-		r = limits_add(l, "linux.resources.memory.swap", "memory",
-			       "memory.memsw.limit_in_bytes", swap.v == -1, "%lld",
-			       (long long)swap.v);
-	if (r == 0 && m->reservation.set && m->reservation.v != 0)
-		r = limits_add(l, "linux.resources.memory.reservation", "memory",
-			       "memory.soft_limit_in_bytes", false, "%lld",
-			       (long long)m->reservation.v);
+			       (long long)swap.v, (long long)m->limit.v);
+	return limits_add(l, "linux.resources.memory.swap", "memory", "memory.memsw.limit_in_bytes",
+			  swap.v == -1, "%lld", (long long)swap.v);
+}
+
+static int limits_memory_v1(struct limits *l, const struct oci_memory *m)
+{
+	int r = limits_i64(l, m->limit, "linux.resources.memory.limit", "memory",
+			   "memory.limit_in_bytes");
+
+	if (r == 0)
+		r = limits_swap_v1(l, m);
+	if (r == 0)
+		r = limits_i64(l, m->reservation, "linux.resources.memory.reservation", "memory",
+			       "memory.soft_limit_in_bytes");
 	if (r == 0 && m->swappiness.set) {
 		if (m->swappiness.v > 100)
 			return err_set(l->e, ERANGE,
@@ -141,55 +162,56 @@ static int limits_memory(struct limits *l, const struct oci_memory *m)
 
 static int limits_cpu_v1(struct limits *l, const struct oci_cpu *c)
 {
-	int r = 0;
+	int r = limits_u64(l, c->shares, "linux.resources.cpu.shares", "cpu", "cpu.shares");
 
-	if (c->shares.set && c->shares.v != 0)
-		r = limits_add(l, "linux.resources.cpu.shares", "cpu", "cpu.shares", false, "%llu",
-			       (unsigned long long)c->shares.v);
-	if (r == 0 && c->period.set && c->period.v != 0)
-		r = limits_add(l, "linux.resources.cpu.period", "cpu", "cpu.cfs_period_us", false,
-			       "%llu", (unsigned long long)c->period.v);
-	if (r == 0 && c->quota.set && c->quota.v != 0)
-		r = limits_add(l, "linux.resources.cpu.quota", "cpu", "cpu.cfs_quota_us", false,
-			       "%lld", (long long)c->quota.v);
+	if (r == 0)
+		r = limits_u64(l, c->period, "linux.resources.cpu.period", "cpu",
+			       "cpu.cfs_period_us");
+	if (r == 0)
+		r = limits_i64(l, c->quota, "linux.resources.cpu.quota", "cpu", "cpu.cfs_quota_us");
 	if (r == 0 && c->burst.set)
 		r = limits_add(l, "linux.resources.cpu.burst", "cpu", "cpu.cfs_burst_us", false,
 			       "%llu", (unsigned long long)c->burst.v);
-	if (r == 0 && c->realtime_period.set && c->realtime_period.v != 0)
-		r = limits_add(l, "linux.resources.cpu.realtimePeriod", "cpu", "cpu.rt_period_us",
-			       false, "%llu", (unsigned long long)c->realtime_period.v);
-	if (r == 0 && c->realtime_runtime.set && c->realtime_runtime.v != 0)
-		r = limits_add(l, "linux.resources.cpu.realtimeRuntime", "cpu", "cpu.rt_runtime_us",
-			       false, "%lld", (long long)c->realtime_runtime.v);
+	if (r == 0)
+		r = limits_u64(l, c->realtime_period, "linux.resources.cpu.realtimePeriod", "cpu",
+			       "cpu.rt_period_us");
+	if (r == 0)
+		r = limits_i64(l, c->realtime_runtime, "linux.resources.cpu.realtimeRuntime", "cpu",
+			       "cpu.rt_runtime_us");
 	if (r == 0 && c->idle.set)
 		r = limits_add(l, "linux.resources.cpu.idle", "cpu", "cpu.idle", false, "%lld",
 			       (long long)c->idle.v);
 	return r;
 }
 
+/* Quota and period are one file; no quota is "max". */
+static int limits_cpu_max(struct limits *l, const struct oci_cpu *c)
+{
+	if (c->quota.v == 0 && c->period.v == 0)
+		return 0;
+	return limits_add(
+		l, c->quota.set ? "linux.resources.cpu.quota" : "linux.resources.cpu.period", "cpu",
+		"cpu.max", false, "%s %llu", limits_max(l, c->quota.v > 0 ? c->quota.v : -1),
+		(unsigned long long)(c->period.v != 0 ? c->period.v : 100000));
+}
+
 static int limits_cpu_v2(struct limits *l, const struct oci_cpu *c)
 {
+	struct opt_u64 weight = {c->shares.set, convert_cpu_shares(c->shares.v)};
 	int r = 0;
 
-	if ((c->realtime_runtime.set && c->realtime_runtime.v != 0) ||
-	    (c->realtime_period.set && c->realtime_period.v != 0))
+	if (c->realtime_runtime.v != 0 || c->realtime_period.v != 0)
 		return err_set(
 			l->e, ENOTSUP,
 			"linux.resources.cpu.realtimeRuntime: cgroup v2 has no realtime limits");
-	/* an idle group refuses a weight */
 	if (c->idle.set)
 		r = limits_add(l, "linux.resources.cpu.idle", "cpu", "cpu.idle", false, "%lld",
 			       (long long)c->idle.v);
-	if (r == 0 && c->shares.set && c->shares.v != 0 && c->idle.v != 1)
-		r = limits_add(l, "linux.resources.cpu.shares", "cpu", "cpu.weight", false, "%llu",
-			       (unsigned long long)convert_cpu_shares(c->shares.v));
-	if (r == 0 && ((c->quota.set && c->quota.v != 0) || (c->period.set && c->period.v != 0)))
-		r = limits_add(l,
-			       c->quota.set ? "linux.resources.cpu.quota"
-					    : "linux.resources.cpu.period",
-			       "cpu", "cpu.max", false, "%s %llu",
-			       limits_max(l, c->quota.v > 0 ? c->quota.v : -1),
-			       (unsigned long long)(c->period.v != 0 ? c->period.v : 100000));
+	/* an idle group refuses a weight */
+	if (r == 0 && c->idle.v != 1)
+		r = limits_u64(l, weight, "linux.resources.cpu.shares", "cpu", "cpu.weight");
+	if (r == 0)
+		r = limits_cpu_max(l, c);
 	if (r == 0 && c->burst.set)
 		r = limits_add(l, "linux.resources.cpu.burst", "cpu", "cpu.max.burst", false,
 			       "%llu", (unsigned long long)c->burst.v);
