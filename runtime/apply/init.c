@@ -20,6 +20,19 @@
 #include "base/io.h"
 #include "sys/sys.h"
 
+/* A map need not have a 0: then the process keeps the overflow ids and its capabilities. */
+static int init_become_root(struct err *e)
+{
+	int r = sys_setresgid(0);
+
+	if (r < 0 && r != -EINVAL)
+		return err_sys(e, -r, "becoming group 0 of the user namespace");
+	r = sys_setresuid(0);
+	if (r < 0 && r != -EINVAL)
+		return err_sys(e, -r, "becoming user 0 of the user namespace");
+	return 0;
+}
+
 /*
  * World: I, just cloned. userns: new, no maps yet (or the runtime's); pidns: 1 of the new one.
  * After: caps full in the user namespace, ids 0 in it where 0 is mapped.
@@ -35,14 +48,7 @@ static int init_identity_root(struct init *in, struct err *e)
 	} else if ((ns->joined & CLONE_NEWUSER) == 0) {
 		return 0;
 	}
-	/* A map need not have a 0: then init keeps the overflow ids and its capabilities. */
-	int r = sys_setresgid(0);
-	if (r < 0 && r != -EINVAL)
-		return err_sys(e, -r, "becoming group 0 of the user namespace");
-	r = sys_setresuid(0);
-	if (r < 0 && r != -EINVAL)
-		return err_sys(e, -r, "becoming user 0 of the user namespace");
-	return 0;
+	return init_become_root(e);
 }
 
 /* Offsets have to be written before anything enters the namespace; a single-threaded process may
@@ -160,24 +166,28 @@ static int init_rootfs(struct init *in, int *out_root, struct err *e)
 	return 0;
 }
 
+/* A terminal of the container's own, whose master goes to the runtime; without one a session
+ * without a terminal, so that nothing can be typed into the caller's (CVE-2017-5226). */
+static int init_console(struct init *in, int root, enum tty_console console, struct err *e)
+{
+	autoclose int master = FD_NONE;
+
+	report_stage(in->report, STAGE_CONSOLE);
+	if (!in->p->process.terminal)
+		return setsid() < 0 ? err_sys(e, errno, "setsid") : 0;
+	int r = tty_open(in->p, root, console, &master, e);
+	return r < 0 ? r : sync_say(in->sock, SYNC_TTY, master, e);
+}
+
 /* World: "/" is the rootfs, caps full. */
 static int init_settings(struct init *in, int root, struct err *e)
 {
 	const struct plan *p = in->p;
 	int r;
 
-	report_stage(in->report, STAGE_CONSOLE);
-	if (p->process.terminal) {
-		autoclose int master = FD_NONE;
-
-		r = tty_open(p, root, TTY_BIND_CONSOLE, &master, e);
-		if (r == 0)
-			r = sync_say(in->sock, SYNC_TTY, master, e);
-		if (r < 0)
-			return r;
-	} else if (setsid() < 0) {
-		return err_sys(e, errno, "setsid");
-	}
+	r = init_console(in, root, TTY_BIND_CONSOLE, e);
+	if (r < 0)
+		return r;
 	report_stage(in->report, STAGE_SETTINGS);
 	r = sysctl_apply(p, &in->pf, e);
 	if (r < 0)
@@ -244,60 +254,60 @@ _Noreturn void init_run(struct init *in)
 	_exit(1);
 }
 
-/* World: a child of the runtime, in the container's pid namespace already where that differs. */
-static int init_exec_script(struct init *in, struct err *e)
+/* World: a child of the runtime, host namespaces but for the pid. After: in the container's cgroup,
+ * on the CPUs it starts on, and nobody in a joined namespace can look into it (CVE-2016-9962). */
+static int init_exec_prepare(struct init *in, struct err *e)
 {
-	const struct plan *p = in->p;
+	const char *cpus = in->p->process.cpus_initial;
 	int r = 0;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return err_sys(e, errno, "prctl PR_SET_PDEATHSIG");
 	report_stage(in->report, STAGE_CGROUP);
-	if (p->process.cpus_initial != NULL)
-		r = process_affinity_set(p->process.cpus_initial, e);
+	if (cpus != NULL)
+		r = process_affinity_set(cpus, e);
 	if (r == 0 && !in->in_cgroup)
 		r = cgroup_enter(in->cgroup, e);
-	if (r < 0)
-		return r;
-	/* Before the first namespace with foreign processes is entered (CVE-2016-9962). */
-	if (prctl(PR_SET_DUMPABLE, 0) < 0)
-		return err_sys(e, errno, "prctl PR_SET_DUMPABLE");
+	if (r == 0 && prctl(PR_SET_DUMPABLE, 0) < 0)
+		r = err_sys(e, errno, "prctl PR_SET_DUMPABLE");
+	return r;
+}
+
+/* World: as after init_exec_prepare(). After: in all namespaces of the container, ids 0 in its user
+ * namespace, "/" its root. */
+static int init_exec_join(struct init *in, struct err *e)
+{
+	int r;
+
 	report_stage(in->report, STAGE_NAMESPACES);
 	r = join_target(in->target, in->target->types & ~CLONE_NEWPID, e);
 	if (r < 0)
 		return r;
 	if (in->target->root >= 0 && (fchdir(in->target->root) < 0 || chroot(".") < 0))
 		return err_sys(e, errno, "entering the container's root");
-	if ((in->target->types & CLONE_NEWUSER) != 0) {
-		r = sys_setresgid(0);
-		if (r == 0 || r == -EINVAL)
-			r = sys_setresuid(0);
-		if (r < 0 && r != -EINVAL)
-			return err_sys(e, -r, "becoming root of the container's user namespace");
-	}
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		return err_sys(e, errno, "prctl PR_SET_PDEATHSIG");
-	if (p->creds.new_keyring) {
+	if ((in->target->types & CLONE_NEWUSER) != 0)
+		r = init_become_root(e);
+	if (r == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		r = err_sys(e, errno, "prctl PR_SET_PDEATHSIG");
+	return r;
+}
+
+static int init_exec_script(struct init *in, struct err *e)
+{
+	const struct plan *p = in->p;
+	int r = init_exec_prepare(in, e);
+
+	if (r == 0)
+		r = init_exec_join(in, e);
+	if (r == 0 && p->creds.new_keyring)
 		r = creds_keyring(p, &in->pf, e);
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	autoclose int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return err_sys(e, errno, "the container's root");
-	report_stage(in->report, STAGE_CONSOLE);
-	if (p->process.terminal) {
-		autoclose int master = FD_NONE;
-
-		r = tty_open(p, root, TTY_NO_CONSOLE, &master, e);
-		if (r == 0)
-			r = sync_say(in->sock, SYNC_TTY, master, e);
-		if (r < 0)
-			return r;
-	} else if (setsid() < 0) {
-		return err_sys(e, errno, "setsid");
-	}
-	return tail_run(in, root, e);
+	r = init_console(in, root, TTY_NO_CONSOLE, e);
+	return r < 0 ? r : tail_run(in, root, e);
 }
 
 _Noreturn void init_exec(struct init *in)

@@ -68,6 +68,43 @@ static int tail_settle(struct init *in, int root, struct err *e)
 	return tail_close(in->p, keep, ARRAY_LEN(keep), e);
 }
 
+/* What the runtime has given already, for the want of rights in a user namespace, is left alone. */
+static int tail_limits(struct init *in, int root, struct err *e)
+{
+	const struct plan *p = in->p;
+	int r = in->limits_given ? 0 : process_oom_score(p, &in->pf, 0, e);
+
+	if (r == 0 && p->process.n_rlimit > 0)
+		r = tail_settle(in, root, e);
+	if (r == 0 && !in->limits_given)
+		r = process_rlimits(p, 0, e);
+	if (r == 0)
+		r = process_sched(p, e);
+	if (r < 0)
+		return r;
+	return p->process.cpus_final != NULL ? process_affinity_set(p->process.cpus_final, e)
+					     : process_affinity_reset();
+}
+
+/* The working directory twice: one only root may enter, or (on a root-squashed file system) only
+ * the user. */
+static int tail_ids(struct init *in, int root, struct err *e)
+{
+	const struct plan *p = in->p;
+	struct err denied = {0};
+	int r = process_chdir(p, root, &denied);
+
+	if (r < 0 && denied.code != EACCES && denied.code != EPERM)
+		return err_take(e, &denied);
+	bool again = r < 0;
+	r = creds_apply(p, e);
+	if (r == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) /* cleared by the change of ids */
+		r = err_sys(e, errno, "prctl PR_SET_PDEATHSIG");
+	if (r == 0 && again)
+		r = process_chdir(p, root, e);
+	return r;
+}
+
 /* World: caps full. After: identity is the program's, verified; the filter is loaded unless the
  * program has no_new_privs, with which it may be loaded last. */
 static int tail_identity(struct init *in, int root, struct err *e)
@@ -76,37 +113,15 @@ static int tail_identity(struct init *in, int root, struct err *e)
 	int r;
 
 	report_stage(in->report, STAGE_IDENTITY);
-	r = in->limits_given ? 0 : process_oom_score(p, &in->pf, 0, e);
-	if (r == 0 && p->process.n_rlimit > 0)
-		r = tail_settle(in, root, e);
-	if (r == 0 && !in->limits_given)
-		r = process_rlimits(p, 0, e);
-	if (r == 0)
-		r = process_sched(p, e);
-	if (r == 0)
-		r = p->process.cpus_final != NULL ? process_affinity_set(p->process.cpus_final, e)
-						  : process_affinity_reset();
+	r = tail_limits(in, root, e);
 	if (r == 0)
 		r = process_stdio_owner(p, e);
 	if (r == 0)
 		r = creds_labels(p, &in->pf, e);
 	if (r == 0 && tail_filter_first(in))
 		r = seccomp_install(p, in->seccomp, e);
-	/* Twice: a directory only root may enter, or (on a root-squashed file system) only the
-	 * user. */
-	struct err denied = {0};
-	bool chdir_again = false;
-	if (r == 0 && process_chdir(p, root, &denied) < 0) {
-		chdir_again = denied.code == EACCES || denied.code == EPERM;
-		if (!chdir_again)
-			return err_take(e, &denied);
-	}
 	if (r == 0)
-		r = creds_apply(p, e);
-	if (r == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) /* cleared by the change of ids */
-		r = err_sys(e, errno, "prctl PR_SET_PDEATHSIG");
-	if (r == 0 && chdir_again)
-		r = process_chdir(p, root, e);
+		r = tail_ids(in, root, e);
 	return r == 0 ? creds_verify(p, &in->pf, e) : r;
 }
 

@@ -124,16 +124,28 @@ static int store_ours(const struct store_entry *en)
 	return folder_is_empty(en->dir);
 }
 
+/* Takes the lock of an entered folder. 1: held, 0: the folder was replaced meanwhile, enter again.
+ */
+static int store_take_lock(const struct store *s, struct store_entry *en, const char *id,
+			   struct err *e)
+{
+	int r = store_lock_wait(en, e);
+
+	if (r < 0)
+		return r;
+	if (store_same(s, en) != 1)
+		return 0;
+	return store_ours(en) == 1 ? 1 : store_missing(id, e);
+}
+
 int store_get(const struct store *s, const char *id, enum store_lock lock, struct store_entry *out,
 	      struct err *e)
 {
 	int r = store_check_id(id, e);
 
-	if (r < 0)
-		return r;
-	if (s->root < 0)
-		return store_missing(id, e);
-	for (;;) {
+	if (r == 0 && s->root < 0)
+		r = store_missing(id, e);
+	while (r == 0) {
 		struct store_entry en;
 
 		r = store_enter(s, id, &en);
@@ -144,21 +156,13 @@ int store_get(const struct store *s, const char *id, enum store_lock lock, struc
 		}
 		if (r < 0)
 			return err_sys(e, -r, "container state '%s/%s'", s->root_path, id);
-		if (lock == STORE_LOCK) {
-			r = store_lock_wait(&en, e);
-			int same = r == 0 ? store_same(s, &en) : 0;
-			if (r == 0 && same == 1 && store_ours(&en) != 1)
-				r = store_missing(id, e);
-			if (r < 0 || same != 1) {
-				store_entry_done(&en);
-				if (r < 0)
-					return r;
-				continue;
-			}
-		}
-		*out = en;
-		return 0;
+		r = lock == STORE_LOCK ? store_take_lock(s, &en, id, e) : 1;
+		if (r == 1)
+			*out = en;
+		else
+			store_entry_done(&en);
 	}
+	return r < 0 ? r : 0;
 }
 
 void store_entry_done(struct store_entry *en)

@@ -18,7 +18,7 @@ create_calls() {
 	lib_live[$ID]=1
 	# strace goes on following init, which waits to be started: it ends when that is killed
 	bg strace -f -qq -o "$WORK/trace" "${lib_runtime[@]}" --root "$STATE" create -b "$BUNDLE" "$ID" \
-		>"$WORK/out" 2>"$WORK/err" </dev/null
+		>"$WORK/out" 2>"$WORK/err"
 	wait_for eval '[ "$(status_of "$ID")" = created ]'
 	wait_for eval 'tail -n 5 "$WORK/trace" | grep -q exit_group'
 	ct_drop
