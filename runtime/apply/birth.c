@@ -27,11 +27,20 @@ static int birth_seccomp(struct birth *b, int cache, struct err *e)
 {
 	int r = seccomp_slot_new(b->p, &b->init.seccomp, e);
 
+	b->cache = cache;
+
 	if (r < 0 || b->init.seccomp == NULL)
 		return r;
-	b->cache = cache;
 	b->seccomp_late = seccomp_from_cache(b->p, cache, b->init.seccomp) != 1;
 	return 0;
+}
+
+/* What a caller ignores (nohup, make) would stay ignored in the container's program. */
+static void birth_signals(const struct host *h)
+{
+	for (int n = 1; n <= 64; n++)
+		if ((h->ignored_signals & (UINT64_C(1) << (n - 1))) != 0)
+			(void)sys_signal_default(n);
 }
 
 int birth_open(struct birth *b, const char *console_socket, int cache, struct err *e)
@@ -40,6 +49,7 @@ int birth_open(struct birth *b, const char *console_socket, int cache, struct er
 	int pair[2];
 	int r;
 
+	birth_signals(b->host);
 	/* The caller's descriptors end here; hooks and helpers get none of them either. */
 	r = sys_close_range(3 + p->process.preserve_fds, ~0u, CLOSE_RANGE_CLOEXEC);
 	if (r < 0 && r != -ENOSYS)
@@ -185,6 +195,7 @@ void birth_done(struct birth *b)
 	fd_done(&b->pidfd);
 	fd_done(&b->console);
 	fd_done(&b->master);
+	fd_done(&b->cache);
 	join_done(&b->join);
 	mount_slots_done(&b->slots);
 	procfs_done(&b->init.pf);

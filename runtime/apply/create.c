@@ -70,6 +70,8 @@ static int create_claim(struct create *c, struct err *e)
 
 static int create_record(struct create *c, bool creating, struct err *e)
 {
+	/* known only now: which directories are new. Those that could not be had were left out. */
+	record_cgroups(&c->record, &c->b.cgroup, &c->a);
 	c->record.pid = c->b.pid;
 	c->record.creating = creating;
 	if (c->record.start_time == 0)
@@ -87,7 +89,9 @@ static bool create_has_runtime_hooks(const struct plan *p)
 static int create_birth(struct create *c, struct err *e)
 {
 	struct birth *b = &c->b;
-	int r = birth_open(b, c->o->console_socket, store_seccomp_cache(c->store), e);
+	int r = birth_open(b, c->o->console_socket,
+			   c->p->seccomp.profile != NULL ? store_seccomp_cache(c->store) : FD_NONE,
+			   e);
 
 	if (r == 0)
 		r = cgroup_create(&c->p->cgroup, c->host, &c->a, &b->cgroup, e);

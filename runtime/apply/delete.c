@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 
 #include "apply/container.h"
 #include "apply/hook.h"
@@ -89,6 +90,19 @@ static int delete_corrupt(struct store_entry *en, const struct err *why, enum co
 	return store_remove(en, e);
 }
 
+/* Without --force only what has ended or never started (runtime.md "delete"). */
+static int delete_check(const struct store_entry *en, const struct record *rec, struct err *e)
+{
+	enum status st = status_of(en, rec);
+
+	if (st == STATUS_STOPPED || st == STATUS_CREATED)
+		return 0;
+	return err_set(e, EBUSY,
+		       "cannot delete container %s that is not stopped: %s; kill it first or use "
+		       "--force",
+		       rec->id, status_name(st));
+}
+
 int container_delete(const struct store *s, const char *id, enum container_delete how,
 		     struct err *e)
 {
@@ -106,16 +120,14 @@ int container_delete(const struct store *s, const char *id, enum container_delet
 		return r;
 	if (store_read(&en, &a, &rec, &why) < 0)
 		return delete_corrupt(&en, &why, how, e);
-	enum status st = status_of(&en, rec);
-	if (how != CONTAINER_DELETE_FORCE &&
-	    (st == STATUS_RUNNING || st == STATUS_PAUSED || st == STATUS_CREATING))
-		return err_set(e, EBUSY,
-			       "cannot delete container %s that is not stopped: %s; kill it first "
-			       "or use --force",
-			       id, status_name(st));
+	r = how == CONTAINER_DELETE_FORCE ? 0 : delete_check(&en, rec, e);
+	if (r < 0)
+		return r;
 	struct plan p = {0};
 	bool hooks = !rec->poststop_run && container_hooks(&p, &en, rec, &a, &why) == 0;
-	container_cgroup(&cg, rec, &a);
+	/* after a reboot the paths may name another's cgroups */
+	if (strcmp(rec->boot_id, status_boot_id()) == 0)
+		container_cgroup(&cg, rec, &a);
 	r = cgroup_reopen(&cg, CGROUP_OPEN_DIRS, e);
 	if (r == 0)
 		r = delete_kill(rec, &cg, e);

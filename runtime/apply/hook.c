@@ -76,7 +76,7 @@ static void hook_default_signals(void)
 	sigset_t none;
 
 	for (int n = 1; n < NSIG; n++)
-		(void)signal(n, SIG_DFL);
+		(void)sys_signal_default(n);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -229,6 +229,9 @@ static int exec_plan(const struct cmd_global *g, const struct exec_options *o, i
 			    : exec_from_options(config, o, n, operands, g->arena, &process, e);
 	if (r < 0)
 		return r;
+	/* as runc has it: a process that says nothing of capabilities gets the container's */
+	if (process->capabilities == NULL && config->process != NULL)
+		process->capabilities = config->process->capabilities;
 	struct plan_input in = {config, h, &po};
 	return plan_exec_build(p, g->arena, &in, process, types, e);
 }
@@ -265,7 +268,7 @@ static int exec_run(const struct cmd_global *g, const void *options, int n, char
 		r = exec_check(o, &p, e);
 	if (r < 0)
 		return r;
-	co.cache = store_seccomp_cache(&s);
+	co.cache = p.seccomp.profile != NULL ? store_seccomp_cache(&s) : FD_NONE;
 	return container_exec(&en, rec, &p, &h, &co, e);
 }
 

@@ -54,7 +54,6 @@ static void spec_process(struct json *j)
 	spec_words(j, "bounding", caps);
 	spec_words(j, "effective", caps);
 	spec_words(j, "permitted", caps);
-	spec_words(j, "ambient", caps);
 	json_close(j, '}');
 	json_open(j, "rlimits", '[');
 	json_open(j, NULL, '{');

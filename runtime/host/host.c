@@ -21,14 +21,18 @@ static bool host_is_in_userns(const struct host *h)
 }
 
 /* One file instead of a prctl for each of 41 capabilities. */
-static uint64_t host_bounding(const struct host *h)
+static void host_status(struct host *h)
 {
 	char text[8192];
 
 	if (io_read_control(h->root, "proc/self/status", text, sizeof(text)) < 0)
-		return 0;
+		return;
 	const char *line = strstr(text, "\nCapBnd:");
-	return line == NULL ? 0 : strtoull(line + 8, NULL, 16);
+	if (line != NULL)
+		h->cap_bounding = strtoull(line + 8, NULL, 16);
+	line = strstr(text, "\nSigIgn:");
+	if (line != NULL)
+		h->ignored_signals = strtoull(line + 8, NULL, 16);
 }
 
 int host_open(struct host *h, const char *root, struct arena *a, struct err *e)
@@ -38,7 +42,7 @@ int host_open(struct host *h, const char *root, struct arena *a, struct err *e)
 	if (h->root < 0)
 		return err_sys(e, errno, "'%s'", root);
 	h->in_userns = host_is_in_userns(h);
-	h->cap_bounding = host_bounding(h);
+	host_status(h);
 	return cgroupfs_probe(h, e);
 }
 

@@ -19,8 +19,9 @@ struct host {
 	struct arena *arena;
 	uid_t euid; /* of the runtime */
 	gid_t egid;
-	bool in_userns;	       /* the runtime itself is not in the initial user namespace */
-	uint64_t cap_bounding; /* what the runtime can give, 1 << CAP_* */
+	bool in_userns;		  /* the runtime itself is not in the initial user namespace */
+	uint64_t ignored_signals; /* the caller ignored them: 1 << (number - 1) */
+	uint64_t cap_bounding;	  /* what the runtime can give, 1 << CAP_* */
 	const struct host_cgroups *cgroups; /* host/cgroupfs.h */
 };
 

@@ -170,9 +170,14 @@ void record_from_plan(struct record *r, const struct plan *p, const struct cgrou
 		.own_pidns = (p->ns.create & CLONE_NEWPID) != 0,
 		.annotation = p->annotation,
 		.n_annotation = p->n_annotation,
-		.n_cgroup = c->n,
-		.cgroup = arena_array(a, c->n, sizeof(*r->cgroup)),
 	};
+	record_cgroups(r, c, a);
+}
+
+void record_cgroups(struct record *r, const struct cgroup *c, struct arena *a)
+{
+	r->n_cgroup = c->n;
+	r->cgroup = arena_array(a, c->n, sizeof(*r->cgroup));
 	for (size_t i = 0; i < c->n; i++)
 		r->cgroup[i] = (struct record_cgroup){c->v[i].controllers, c->v[i].path, c->v[i].v2,
 						      c->v[i].created};

@@ -40,3 +40,6 @@ int record_write(const struct record *r, struct arena *a, const char **out, size
  */
 void record_from_plan(struct record *r, const struct plan *p, const struct cgroup *c,
 		      struct arena *a);
+
+/* The cgroup directories anew, as they have become. */
+void record_cgroups(struct record *r, const struct cgroup *c, struct arena *a);

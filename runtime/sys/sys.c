@@ -130,6 +130,16 @@ int sys_set_mempolicy(int mode, const unsigned long *nodes, unsigned long max_no
 	return sys_result(syscall(SYS_set_mempolicy, mode, nodes, max_node));
 }
 
+int sys_signal_default(int n)
+{
+	/* as the kernel has it: handler, flags, restorer and mask, all zero */
+	static const struct {
+		unsigned long handler, flags, restorer, mask;
+	} action = {0};
+
+	return sys_result(syscall(SYS_rt_sigaction, n, &action, NULL, 8));
+}
+
 int sys_capset(const void *header, const void *data)
 {
 	return sys_result(syscall(SYS_capset, header, data));

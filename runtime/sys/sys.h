@@ -40,6 +40,7 @@ int sys_sched_setattr(pid_t pid, const void *attr, unsigned int flags);
 int sys_ioprio_set(int which, int who, int ioprio);
 int sys_set_mempolicy(int mode, const unsigned long *nodes,
 		      unsigned long max_node); /* mode | flags */
+int sys_signal_default(int n); /* SIG_DFL also for 32 and 33, which libc's signal() refuses */
 int sys_capset(const void *header, const void *data);
 int sys_capget(void *header, void *data);
 int sys_setresuid(

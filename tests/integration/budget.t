@@ -63,6 +63,18 @@ linked() {
 	ok "relocations are read-only" sh -c "readelf -lW '$bin' | grep -q GNU_RELRO"
 }
 
+# What the caller ignores or blocks is no concern of the container's program (nohup, make, a supervisor).
+signals() {
+	new_bundle
+	with_args /bin/grep -E '^Sig(Ign|Blk):' /proc/self/status
+	write_config
+	lib_live[$ID]=1
+	local out
+	out=$(trap '' HUP USR1 PIPE; rt run --bundle "$BUNDLE" "$ID" 2>"$WORK/err" </dev/null | xargs)
+	is "the program starts with default signals" "$out" "SigBlk: 0000000000000000 SigIgn: 0000000000000000"
+}
+
 create_calls
 created_descriptors
 linked
+signals
