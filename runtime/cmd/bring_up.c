@@ -26,8 +26,10 @@ static unsigned int bring_up_listen_fds(void)
 	return (unsigned int)n;
 }
 
-static int bring_up_check_fds(uint64_t n, struct err *e)
+int bring_up_check_fds(uint64_t n, struct err *e)
 {
+	if (n > BRING_UP_MAX_FDS)
+		return err_set(e, EINVAL, "--preserve-fds: at most %d", BRING_UP_MAX_FDS);
 	for (uint64_t i = 0; i < n; i++)
 		if (fcntl((int)(3 + i), F_GETFD) < 0)
 			return err_set(e, EBADF,

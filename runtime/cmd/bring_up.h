@@ -48,3 +48,7 @@ struct host;
 int bring_up_plan(const struct cmd_global *g, const struct bring_up_options *o, const char *id,
 		  enum bring_up_how how, const struct bundle *b, const struct host *h,
 		  struct plan *p, struct err *e);
+
+/* --preserve-fds N (exec's too): descriptors 3 to 3+N-1 must be open. -EINVAL: more than any use;
+ * -EBADF. */
+int bring_up_check_fds(uint64_t n, struct err *e);

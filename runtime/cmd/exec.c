@@ -4,6 +4,7 @@
 
 #include "apply/container.h"
 #include "base/io.h"
+#include "cmd/bring_up.h"
 #include "cmd/cmd.h"
 #include "host/host.h"
 #include "libocispec/oci.h"
@@ -254,7 +255,10 @@ static int exec_run(const struct cmd_global *g, const void *options, int n, char
 		.detach = o->detach,
 		.ignore_paused = o->ignore_paused,
 	};
-	int r = store_open(&s, g->root, STORE_EXISTING, g->arena, e);
+	int r = bring_up_check_fds(o->preserve_fds.v, e);
+
+	if (r == 0)
+		r = store_open(&s, g->root, STORE_EXISTING, g->arena, e);
 
 	if (r == 0)
 		r = store_get(&s, operands[0], STORE_NO_LOCK, &en, e);
