@@ -131,6 +131,17 @@ static void devices_allow_v1(const struct group *g)
 	(void)close(fd);
 }
 
+static void device_program_attach(int cgroup, int prog)
+{
+	union bpf_attr attach = {.target_fd = (unsigned)cgroup,
+				 .attach_bpf_fd = (unsigned)prog,
+				 .attach_type = BPF_CGROUP_DEVICE,
+				 .attach_flags = BPF_F_ALLOW_MULTI};
+	if (syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof(attach)) < 0)
+		fail("attach the device program", "bpf");
+	(void)close(prog);
+}
+
 /* The same rules on v2 are a program of type cgroup_device: r1 holds {access << 16 | type, major,
  * minor}; the return value 1 allows. Loaded and attached, as a runtime must. */
 static void devices_allow_v2(int cgroup)
@@ -189,13 +200,7 @@ static void devices_allow_v2(int cgroup)
 	if (prog < 0)
 		fail("load the device program", "bpf");
 
-	union bpf_attr attach = {.target_fd = (unsigned)cgroup,
-				 .attach_bpf_fd = (unsigned)prog,
-				 .attach_type = BPF_CGROUP_DEVICE,
-				 .attach_flags = BPF_F_ALLOW_MULTI};
-	if (syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof(attach)) < 0)
-		fail("attach the device program", "bpf");
-	(void)close(prog);
+	device_program_attach(cgroup, prog);
 }
 
 static void group_make(const char *controller, const char *name)
