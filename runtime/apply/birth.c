@@ -43,6 +43,19 @@ static void birth_signals(const struct host *h)
 			(void)sys_signal_default(n);
 }
 
+/* What the plan names on the host: looked up once, before the clone. */
+static int birth_host(struct birth *b, struct err *e)
+{
+	const struct plan *p = b->p;
+	int r = join_open(p, b->a, &b->join, e);
+
+	if (r == 0)
+		r = netdev_open(p, b->a, &b->netdev, e);
+	if (r == 0 && p->rootfs != NULL)
+		r = mount_open_sources(p, &b->slots, e);
+	return r;
+}
+
 int birth_open(struct birth *b, const char *console_socket, int cache, struct err *e)
 {
 	const struct plan *p = b->p;
@@ -58,13 +71,11 @@ int birth_open(struct birth *b, const char *console_socket, int cache, struct er
 	if (r == 0)
 		r = report_new(&b->init.report, e);
 	if (r == 0)
-		r = join_open(p, b->a, &b->join, e);
+		r = birth_host(b, e);
 	if (r == 0 && console_socket != NULL) {
 		b->console = tty_connect(console_socket, e);
 		r = b->console < 0 ? b->console : 0;
 	}
-	if (r == 0 && p->rootfs != NULL)
-		r = mount_open_sources(p, &b->slots, e);
 	if (r == 0)
 		r = birth_seccomp(b, cache, e);
 	if (r == 0)
@@ -77,7 +88,7 @@ int birth_open(struct birth *b, const char *console_socket, int cache, struct er
 	b->init.slots = &b->slots;
 	b->init.cgroup = &b->cgroup;
 	b->init.join = &b->join;
-	b->init.wait_hooked = b->seccomp_late || p->hooks[HOOK_PRESTART].n > 0 ||
+	b->init.wait_hooked = b->seccomp_late || p->n_netdev > 0 || p->hooks[HOOK_PRESTART].n > 0 ||
 			      p->hooks[HOOK_CREATE_RUNTIME].n > 0;
 	return 0;
 }
@@ -144,11 +155,28 @@ static int birth_hooks(struct birth *b, struct err *e)
 	return r;
 }
 
+/* Hooks and sysctls, which come after, find the interfaces in place. */
+static int birth_netdev(struct birth *b, struct err *e)
+{
+	char rel[32];
+	int joined = join_fd(&b->join, CLONE_NEWNET);
+
+	if (b->p->n_netdev == 0)
+		return 0;
+	if (joined >= 0)
+		return netdev_apply(b->p, &b->netdev, joined, e);
+	(void)snprintf(rel, sizeof(rel), "%d/ns/net", (int)b->pid);
+	autoclose int made = openat(b->init.pf.fd, rel, O_RDONLY | O_CLOEXEC);
+	if (made < 0)
+		return err_sys(e, errno, "linux.netDevices: the container's network namespace");
+	return netdev_apply(b->p, &b->netdev, made, e);
+}
+
 int birth_attend(struct birth *b, struct err *e)
 {
-	int r = 0;
+	int r = birth_netdev(b, e); /* init mounts meanwhile */
 
-	if (b->seccomp_late) /* init mounts meanwhile */
+	if (r == 0 && b->seccomp_late)
 		r = seccomp_compile(b->p, b->cache, b->init.seccomp, e);
 	if (r == 0 && b->init.wait_hooked) {
 		r = birth_hooks(b, e);
@@ -197,6 +225,7 @@ void birth_done(struct birth *b)
 	fd_done(&b->master);
 	fd_done(&b->cache);
 	join_done(&b->join);
+	netdev_done(&b->netdev);
 	mount_slots_done(&b->slots);
 	procfs_done(&b->init.pf);
 	report_done(&b->init.report);

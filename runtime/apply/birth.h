@@ -3,6 +3,7 @@
 
 #include "apply/container.h"
 #include "apply/init.h"
+#include "apply/netdev.h"
 
 /*
  * A container (or exec's process) while it comes into being: what the runtime holds, and therefore
@@ -16,6 +17,7 @@ struct birth {
 	struct cgroup cgroup;
 	struct mount_slots slots;
 	struct join join;
+	struct netdev_move netdev;
 	struct init init; /* what the child sees; its descriptors are owned here */
 	int sock;	  /* our end */
 	int pidfd;
@@ -31,6 +33,7 @@ struct birth {
 	{                                                                                          \
 		.init = {.pf = {FD_NONE}, .sock = FD_NONE, .fifo = FD_NONE}, .sock = FD_NONE,      \
 		.pidfd = FD_NONE, .console = FD_NONE, .master = FD_NONE, .cache = FD_NONE,         \
+		.netdev = NETDEV_EMPTY,                                                            \
 	}
 
 /* Everything that opens before the clone but the cgroup: trusted procfs, namespaces to join,

@@ -29,6 +29,7 @@ static void create_undo(struct create *c)
 {
 	struct err why = {0};
 
+	netdev_undo(c->p, &c->b.netdev); /* before the namespace goes, and virtual ones with it */
 	birth_kill(&c->b);
 	if (c->b.cgroup.n > 0 && cgroup_destroy(&c->b.cgroup, &why) < 0)
 		log_warn("removing the cgroup: %s", why.text);
@@ -121,6 +122,8 @@ static int create_commit(struct create *c, struct err *e)
 		r = birth_pid_file(c->o->pid_file, c->b.pid, e);
 	if (r == 0 && c->o->pidfd_socket != NULL)
 		r = tty_send(c->o->pidfd_socket, c->b.pidfd, e);
+	if (r == 0)
+		netdev_done(&c->b.netdev); /* from here on they are the container's */
 	return r;
 }
 

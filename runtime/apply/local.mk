@@ -39,3 +39,4 @@ libgreffon_a_SOURCES += \
 	runtime/apply/mount_legacy.c runtime/apply/mount_legacy.h \
 	runtime/apply/mount_open.c runtime/apply/mount_open.h \
 	runtime/apply/root.c
+libgreffon_a_SOURCES += runtime/apply/netdev.c runtime/apply/netdev.h

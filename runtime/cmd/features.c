@@ -203,7 +203,7 @@ static void features_linux(struct json *j, struct arena *a)
 	json_open(j, "mountExtensions", '{');
 	features_enabled(j, "idmap", sys_mount_setattr(FD_NONE, "", 0, &none) != -ENOSYS);
 	json_close(j, '}');
-	features_enabled(j, "netDevices", false);
+	features_enabled(j, "netDevices", true);
 	json_close(j, '}');
 }
 

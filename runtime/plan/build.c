@@ -82,8 +82,6 @@ static int build_unsupported(const struct plan_input *in, struct err *e)
 			       faccessat(in->host->root, "sys/fs/resctrl/schemata", F_OK, 0) < 0
 				       ? "resctrl is not mounted on this host"
 				       : "is not supported by this version");
-	if (l != NULL && l->n_net_devices > 0)
-		return err_set(e, ENOTSUP, "linux.netDevices: are not supported by this version");
 	return 0;
 }
 
@@ -92,7 +90,7 @@ int plan_build(struct plan *p, struct arena *a, const struct plan_input *in, str
 	static int (*const builders[])(struct plan *, const struct plan_input *, struct err *) = {
 		plan_ns_build,	  plan_process_build, plan_creds_build,	 plan_cgroup_build,
 		plan_mount_build, plan_mask_build,    plan_device_build, plan_seccomp_build,
-		plan_hook_build,  plan_sysctl_build,
+		plan_hook_build,  plan_sysctl_build,  plan_netdev_build,
 	};
 
 	*p = (struct plan){.arena = a, .id = in->options->id, .bundle = in->options->bundle};

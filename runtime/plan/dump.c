@@ -345,6 +345,12 @@ static void dump_rest(struct dump *d, const struct plan *p)
 		dump_set(d, "value", p->sysctl[i].value);
 		dump_set(d, "origin", "linux.sysctl");
 	}
+	for (size_t i = 0; i < p->n_netdev; i++) {
+		dump_item(d, "netdev");
+		dump_set(d, "name", p->netdev[i].name);
+		dump_set(d, "inside", p->netdev[i].inside);
+		dump_set(d, "origin", p->netdev[i].origin);
+	}
 	if (p->seccomp.profile != NULL) {
 		dump_item(d, "seccomp");
 		dump_set(d, "default", oci_seccomp_action_name(p->seccomp.profile->default_action));

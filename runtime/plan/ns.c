@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include "host/host.h"
@@ -216,4 +218,18 @@ int plan_ns_build(struct plan *p, const struct plan_input *in, struct err *e)
 		       ((p->ns.create & CLONE_NEWUSER) != 0 && p->ns.joined != 0) ||
 		       ((p->ns.joined & CLONE_NEWPID) != 0 && in->host->euid != 0);
 	return r;
+}
+
+bool plan_joins_own(const struct plan *p, const struct host *h, int type, const char *proc_name)
+{
+	char own[64];
+	struct stat a, b;
+
+	(void)snprintf(own, sizeof(own), "proc/self/ns/%s", proc_name);
+	for (size_t i = 0; i < p->ns.n_join; i++)
+		if (p->ns.join[i].type == type)
+			return fstatat(h->root, p->ns.join[i].path + 1, &a, 0) == 0 &&
+			       fstatat(h->root, own, &b, 0) == 0 && a.st_dev == b.st_dev &&
+			       a.st_ino == b.st_ino;
+	return false;
 }

@@ -302,6 +302,15 @@ struct plan_sysctl {
 	const char *value;
 };
 
+/* ---- network interfaces that move into the container (plan/netdev.c) ---- */
+
+struct plan_netdev {
+	const char *name;   /* in the runtime's network namespace */
+	const char *inside; /* in the container's; "eth%d": the kernel picks the number */
+	bool template;	    /* inside ends in %d */
+	const char *origin;
+};
+
 /* ---- the whole ---- */
 
 struct plan_annotation {
@@ -324,6 +333,8 @@ struct plan {
 	struct plan_hooks hooks[HOOK_KINDS];
 	struct plan_sysctl *sysctl;
 	size_t n_sysctl;
+	struct plan_netdev *netdev;
+	size_t n_netdev;
 	struct plan_annotation *annotation;
 	size_t n_annotation;
 };
@@ -359,6 +370,11 @@ int plan_device_build(struct plan *p, const struct plan_input *in, struct err *e
 int plan_seccomp_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_hook_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_sysctl_build(struct plan *p, const struct plan_input *in, struct err *e);
+int plan_netdev_build(struct plan *p, const struct plan_input *in, struct err *e);
+
+/* The container joins, by path, the namespace of a type (CLONE_NEW*) in which the runtime itself
+ * is. proc_name: its file below /proc/self/ns. */
+bool plan_joins_own(const struct plan *p, const struct host *h, int type, const char *proc_name);
 
 /* The outside (parent's) id of an inside one; the id itself without entries, (uint32_t)-1 when not
  * mapped. */

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "host/host.h"
 #include "libocispec/oci.h"
@@ -63,22 +60,6 @@ static bool sysctl_is_clean(const char *path)
 	return true;
 }
 
-/* A namespace joined by path may be the node's own under another name. */
-static bool sysctl_is_host_ns(const struct plan *p, const struct host *h, int type,
-			      const char *proc_name)
-{
-	char own[64];
-	struct stat a, b;
-
-	(void)snprintf(own, sizeof(own), "proc/self/ns/%s", proc_name);
-	for (size_t i = 0; i < p->ns.n_join; i++)
-		if (p->ns.join[i].type == type)
-			return fstatat(h->root, p->ns.join[i].path + 1, &a, 0) == 0 &&
-			       fstatat(h->root, own, &b, 0) == 0 && a.st_dev == b.st_dev &&
-			       a.st_ino == b.st_ino;
-	return false;
-}
-
 static int sysctl_check(const struct plan *p, const struct host *h, const char *key,
 			const char *path, struct err *e)
 {
@@ -103,7 +84,7 @@ static int sysctl_check(const struct plan *p, const struct host *h, const char *
 				e, EINVAL,
 				"linux.sysctl: '%s' needs a %s namespace, it would change the host",
 				key, sysctl_allowed[i].ns_name);
-		if (sysctl_is_host_ns(p, h, sysctl_allowed[i].ns, sysctl_allowed[i].proc_name))
+		if (plan_joins_own(p, h, sysctl_allowed[i].ns, sysctl_allowed[i].proc_name))
 			return err_set(e, EINVAL,
 				       "linux.sysctl: '%s' would change the host, whose %s "
 				       "namespace the container joins",

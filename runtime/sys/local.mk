@@ -6,3 +6,4 @@ libgreffon_a_SOURCES += \
 libgreffon_a_SOURCES += \
 	runtime/sys/path.c \
 	runtime/sys/path_walk.c runtime/sys/path_walk.h
+libgreffon_a_SOURCES += runtime/sys/netlink.c runtime/sys/netlink.h

@@ -136,3 +136,15 @@ tests_unit_device_rules_test_SOURCES = tests/unit/device_rules_test.c
 tests_unit_device_rules_test_CFLAGS = $(CGROUP_CC)
 tests_unit_device_rules_test_LDFLAGS = $(TEST_LINK)
 tests_unit_device_rules_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/netlink_test
+tests_unit_netlink_test_SOURCES = tests/unit/netlink_test.c
+tests_unit_netlink_test_CFLAGS = $(TEST_CC)
+tests_unit_netlink_test_LDFLAGS = $(TEST_LINK)
+tests_unit_netlink_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/netdev_plan_test
+tests_unit_netdev_plan_test_SOURCES = tests/unit/netdev_plan_test.c
+tests_unit_netdev_plan_test_CFLAGS = $(TEST_CC)
+tests_unit_netdev_plan_test_LDFLAGS = $(TEST_LINK)
+tests_unit_netdev_plan_test_LDADD = $(TEST_LIBS)
