@@ -53,6 +53,8 @@ static const struct cmd_option plan_options[] = {
 	PLAN_OPTION("host", 0, CMD_STRING, host, "DIR",
 		    "plan for the node whose captured tree is DIR"),
 	PLAN_OPTION("no-pivot", 0, CMD_FLAG, up.no_pivot, NULL, "as create would be called"),
+	PLAN_OPTION("no-new-keyring", 0, CMD_FLAG, up.no_new_keyring, NULL,
+		    "as create would be called"),
 	PLAN_OPTION("preserve-fds", 0, CMD_UINT, up.preserve_fds, "N", "as create would be called"),
 	{0},
 };

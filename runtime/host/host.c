@@ -20,13 +20,21 @@ static bool host_is_in_userns(const struct host *h)
 	       count != 4294967295ULL;
 }
 
-/* One file instead of a prctl for each of 41 capabilities. */
+/* One file instead of a prctl for each of 41 capabilities. The ids are there too, so that a
+ * captured tree says who called. */
 static void host_status(struct host *h)
 {
+	unsigned int real, effective;
 	char text[8192];
 
 	if (io_read_control(h->root, "proc/self/status", text, sizeof(text)) < 0)
 		return;
+	const char *ids = strstr(text, "\nUid:");
+	if (ids != NULL && sscanf(ids + 5, "%u %u", &real, &effective) == 2)
+		h->euid = effective;
+	ids = strstr(text, "\nGid:");
+	if (ids != NULL && sscanf(ids + 5, "%u %u", &real, &effective) == 2)
+		h->egid = effective;
 	const char *line = strstr(text, "\nCapBnd:");
 	if (line != NULL)
 		h->cap_bounding = strtoull(line + 8, NULL, 16);

@@ -44,7 +44,7 @@ static int cgroup_path(struct plan *p, const char *path, struct err *e)
 		return err_set(e, ENOTSUP,
 			       "--systemd-cgroup: the systemd driver is not part of this build; "
 			       "use cgroupfs");
-	if (path == NULL || path[0] == '\0') {
+	if (path == NULL) {
 		c->path = p->id;
 		c->relative = true;
 		return 0;
@@ -173,7 +173,9 @@ int plan_cgroup_build(struct plan *p, const struct plan_input *in, struct err *e
 	c->manager = in->options->manager;
 	if (c->manager == CGROUP_DISABLED || in->host->cgroups->mode == CGROUP_NONE)
 		c->stay = true;
-	int r = cgroup_path(p, l != NULL ? l->cgroups_path : NULL, e);
+	bool given = l != NULL && l->cgroups_path != NULL && l->cgroups_path[0] != '\0';
+	c->origin = given ? "linux.cgroupsPath" : "default";
+	int r = cgroup_path(p, given ? l->cgroups_path : NULL, e);
 	if (r == 0 && l != NULL && l->resources != NULL)
 		r = cgroup_resources(p, in, l->resources, e);
 	if (r < 0)

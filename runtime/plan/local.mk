@@ -5,6 +5,7 @@ libgreffon_a_SOURCES += \
 	runtime/plan/convert.c runtime/plan/convert.h \
 	runtime/plan/creds.c \
 	runtime/plan/dump.c runtime/plan/dump.h \
+	runtime/plan/dump_out.c runtime/plan/dump_out.h runtime/plan/dump_process.c \
 	runtime/plan/env.c runtime/plan/env.h \
 	runtime/plan/exec.c runtime/plan/exec.h \
 	runtime/plan/hook.c \

@@ -313,8 +313,10 @@ static int mount_propagation(struct plan *p, const char *word, struct err *e)
 	struct mountopt opt;
 
 	p->mounts.root_propagation = MS_SLAVE | MS_REC;
+	p->mounts.propagation_origin = "default";
 	if (word == NULL || word[0] == '\0')
 		return 0;
+	p->mounts.propagation_origin = "linux.rootfsPropagation";
 	mountopt_parse(&word, 1, p->arena, &opt);
 	if (opt.propagation == 0)
 		return err_set(

@@ -119,6 +119,7 @@ struct plan_mounts {
 	unsigned long root_propagation;	 /* MS_SLAVE | MS_REC by default: of the old root in the new
 					    namespace */
 	unsigned long final_propagation; /* of "/" after the pivot; 0: leave */
+	const char *propagation_origin;
 	bool root_readonly;
 	bool no_pivot;
 	const char *label; /* linux.mountLabel, already in the data of the mounts that take it */
@@ -185,6 +186,7 @@ struct plan_cgroup {
 	enum plan_cgroup_manager manager;
 	const char *path; /* below each hierarchy's mount point, without leading '/' */
 	bool relative;	  /* path is below the runtime's own place in each hierarchy instead */
+	const char *origin;
 	const char *slice, *scope; /* systemd */
 	bool stay; /* no path, no limits and no right to make one: stay in the caller's cgroup */
 	struct plan_settings {

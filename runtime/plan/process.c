@@ -94,8 +94,7 @@ static int process_args(struct plan *p, const struct oci_process *o, struct err 
 	return 0;
 }
 
-/* A path of a magic link (/proc/self/fd/7) could lead to a descriptor of the host (CVE-2024-21626).
- */
+/* That it leads to a directory below the rootfs is checked where it is entered (CVE-2024-21626). */
 static int process_cwd(struct plan *p, const struct oci_process *o, struct err *e)
 {
 	if (o->cwd == NULL || o->cwd[0] != '/')
