@@ -87,6 +87,7 @@ int birth_open(struct birth *b, const char *console_socket, int cache, struct er
 	b->init.p = p;
 	b->init.slots = &b->slots;
 	b->init.cgroup = &b->cgroup;
+	b->init.rdt = &b->rdt;
 	b->init.join = &b->join;
 	b->init.wait_hooked = b->seccomp_late || p->n_netdev > 0 || p->hooks[HOOK_PRESTART].n > 0 ||
 			      p->hooks[HOOK_CREATE_RUNTIME].n > 0;
@@ -233,6 +234,7 @@ void birth_done(struct birth *b)
 		(void)munmap(b->init.seccomp, sizeof(*b->init.seccomp));
 	b->init.seccomp = NULL;
 	cgroup_close(&b->cgroup);
+	rdt_close(&b->rdt);
 }
 
 int birth_pid_file(const char *path, pid_t pid, struct err *e)

@@ -15,6 +15,7 @@ struct birth {
 	const struct host *host;
 	struct arena *a;
 	struct cgroup cgroup;
+	struct rdt_group rdt;
 	struct mount_slots slots;
 	struct join join;
 	struct netdev_move netdev;
@@ -33,7 +34,7 @@ struct birth {
 	{                                                                                          \
 		.init = {.pf = {FD_NONE}, .sock = FD_NONE, .fifo = FD_NONE}, .sock = FD_NONE,      \
 		.pidfd = FD_NONE, .console = FD_NONE, .master = FD_NONE, .cache = FD_NONE,         \
-		.netdev = NETDEV_EMPTY,                                                            \
+		.netdev = NETDEV_EMPTY, .rdt = RDT_EMPTY,                                          \
 	}
 
 /* Everything that opens before the clone but the cgroup: trusted procfs, namespaces to join,

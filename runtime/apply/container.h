@@ -47,6 +47,10 @@ int container_exec(const struct store_entry *en, const struct record *rec, const
 /* The record's cgroup directories, none open. */
 void container_cgroup(struct cgroup *out, const struct record *rec, struct arena *a);
 
+/* The record's group of resctrl, not open. */
+struct rdt_group;
+void container_rdt(struct rdt_group *out, const struct record *rec);
+
 /* A plan that holds nothing but what hooks need, from the saved config and the record. */
 int container_hooks(struct plan *p, const struct store_entry *en, const struct record *rec,
 		    struct arena *a, struct err *e);

@@ -33,6 +33,8 @@ static void create_undo(struct create *c)
 	birth_kill(&c->b);
 	if (c->b.cgroup.n > 0 && cgroup_destroy(&c->b.cgroup, &why) < 0)
 		log_warn("removing the cgroup: %s", why.text);
+	if (rdt_remove(&c->b.rdt, &why) < 0)
+		log_warn("%s", why.text);
 	if (c->claimed && store_remove(&c->entry, &why) < 0)
 		log_warn("removing the state: %s", why.text);
 	c->claimed = false;
@@ -73,6 +75,7 @@ static int create_record(struct create *c, bool creating, struct err *e)
 {
 	/* known only now: which directories are new. Those that could not be had were left out. */
 	record_cgroups(&c->record, &c->b.cgroup, &c->a);
+	record_rdt(&c->record, &c->b.rdt);
 	c->record.pid = c->b.pid;
 	c->record.creating = creating;
 	if (c->record.start_time == 0)
@@ -87,6 +90,15 @@ static bool create_has_runtime_hooks(const struct plan *p)
 	       0;
 }
 
+static int create_rdt(struct create *c, struct err *e)
+{
+	if (c->p->rdt.group == NULL)
+		return 0;
+	c->b.rdt.name = c->p->rdt.group;
+	int r = rdt_open(c->host->root, &c->b.rdt, e);
+	return r == 0 ? rdt_make(&c->p->rdt, c->p->id, &c->a, &c->b.rdt, e) : r;
+}
+
 static int create_birth(struct create *c, struct err *e)
 {
 	struct birth *b = &c->b;
@@ -96,6 +108,8 @@ static int create_birth(struct create *c, struct err *e)
 
 	if (r == 0)
 		r = cgroup_create(&c->p->cgroup, c->host, &c->a, &b->cgroup, e);
+	if (r == 0)
+		r = create_rdt(c, e);
 	if (r < 0)
 		return r;
 	b->init.in_cgroup = !cgroup_needs_entering(&b->cgroup);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include "apply/hook.h"
 #include "base/log.h"
 #include "cgroup/cgroup.h"
+#include "cgroup/rdt.h"
 #include "libocispec/oci.h"
 #include "state/status.h"
 #include "sys/sys.h"
@@ -80,6 +82,30 @@ void container_cgroup(struct cgroup *cg, const struct record *rec, struct arena 
 		};
 }
 
+void container_rdt(struct rdt_group *g, const struct record *rec)
+{
+	*g = (struct rdt_group)RDT_EMPTY;
+	g->name = rec->rdt.group;
+	g->monitor = rec->rdt.monitor;
+	g->named = rec->rdt.named;
+	g->made = rec->rdt.made;
+	g->monitor_made = rec->rdt.monitor_made;
+}
+
+/* A host without resctrl has lost it, and with it the group. */
+static int delete_rdt(const struct record *rec, struct err *e)
+{
+	__attribute__((cleanup(rdt_close))) struct rdt_group g;
+	autoclose int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	container_rdt(&g, rec);
+	if (g.name == NULL || strcmp(rec->boot_id, status_boot_id()) != 0)
+		return 0;
+	r = rdt_open(root, &g, e);
+	return r == -ENOENT ? 0 : r < 0 ? r : rdt_remove(&g, e);
+}
+
 /* A folder whose record can't be read holds nothing we can act on but its name. */
 static int delete_corrupt(struct store_entry *en, const struct err *why, enum container_delete how,
 			  struct err *e)
@@ -133,6 +159,8 @@ int container_delete(const struct store *s, const char *id, enum container_delet
 		r = delete_kill(rec, &cg, e);
 	if (r == 0)
 		r = cgroup_destroy(&cg, e);
+	if (r == 0)
+		r = delete_rdt(rec, e);
 	if (r == 0)
 		r = store_remove(&en, e);
 	if (r < 0 || !hooks)

@@ -83,6 +83,11 @@ static int exec_birth(struct birth *b, struct join_exec *target, const struct re
 	r = exec_root(&b->init.pf, rec->pid, target->types, &target->root, e);
 	if (r == 0)
 		r = exec_cgroup(b, rec, o->cgroup, e);
+	container_rdt(&b->rdt, rec);
+	if (r == 0)
+		r = rdt_open(b->host->root, &b->rdt, e);
+	if (r == 0 && b->rdt.name != NULL)
+		r = rdt_open_tasks(&b->rdt, e);
 	if (r < 0)
 		return r;
 	b->init.target = target;

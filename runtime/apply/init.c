@@ -208,6 +208,8 @@ static int init_script(struct init *in, struct err *e)
 	report_stage(in->report, STAGE_CGROUP);
 	if (!in->in_cgroup)
 		r = cgroup_enter(in->cgroup, e);
+	if (r == 0)
+		r = rdt_enter(in->rdt, e);
 	if (r < 0)
 		return r;
 	report_stage(in->report, STAGE_NAMESPACES);
@@ -268,6 +270,8 @@ static int init_exec_prepare(struct init *in, struct err *e)
 		r = process_affinity_set(cpus, e);
 	if (r == 0 && !in->in_cgroup)
 		r = cgroup_enter(in->cgroup, e);
+	if (r == 0)
+		r = rdt_enter(in->rdt, e);
 	if (r == 0 && prctl(PR_SET_DUMPABLE, 0) < 0)
 		r = err_sys(e, errno, "prctl PR_SET_DUMPABLE");
 	return r;

@@ -6,6 +6,7 @@
 #include "apply/report.h"
 #include "apply/seccomp.h"
 #include "cgroup/cgroup.h"
+#include "cgroup/rdt.h"
 #include "plan/plan.h"
 #include "sys/procfs.h"
 
@@ -15,6 +16,7 @@ struct init {
 	struct report *report;
 	struct mount_slots *slots;
 	struct cgroup *cgroup;
+	const struct rdt_group *rdt;
 	struct seccomp_slot *seccomp; /* NULL: no filter */
 	struct procfs pf;
 	const struct join *join;

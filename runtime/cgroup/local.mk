@@ -12,6 +12,7 @@ libgreffon_a_SOURCES += \
 	runtime/cgroup/freeze.c \
 	runtime/cgroup/kill.c \
 	runtime/cgroup/oom.c runtime/cgroup/oom.h \
+	runtime/cgroup/rdt.c runtime/cgroup/rdt.h runtime/cgroup/rdt_stats.c \
 	runtime/cgroup/settings.c runtime/cgroup/settings.h \
 	runtime/cgroup/stats.c runtime/cgroup/stats.h \
 	runtime/cgroup/stats_parse.c runtime/cgroup/stats_parse.h \

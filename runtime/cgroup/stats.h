@@ -110,6 +110,7 @@ struct stats {
 	struct stats_pressure io_pressure;
 	struct stats_usages hugetlb, misc, dmem;
 	struct stats_rdma rdma_current, rdma_limit;
+	const struct rdt_group *rdt; /* NULL: none; read while it is written */
 };
 
 /* Reads everything that the container's directories (cgroup_reopen()) have. A file that a kernel

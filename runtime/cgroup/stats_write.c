@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cgroup/stats.h"
 
+#include "cgroup/rdt.h"
+
 static void stats_write_numbers(struct json *j, const char *key, const struct stats_numbers *l)
 {
 	if (l->n == 0)
@@ -165,8 +167,7 @@ void stats_write(struct json *j, const char *key, const struct stats *s)
 	json_close(j, '}');
 	stats_write_io(j, s);
 	stats_write_usages(j, "hugetlb", &s->hugetlb);
-	json_open(j, "intel_rdt", '{');
-	json_close(j, '}');
+	rdt_stats_write(j, "intel_rdt", s->rdt);
 	json_literal(j, "network_interfaces", "null");
 	if (s->rdma_current.n + s->rdma_limit.n > 0) {
 		json_open(j, "rdma", '{');

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <time.h>
@@ -68,6 +69,7 @@ static int events_stats(const struct target *t, struct err *e)
 
 	if (r < 0)
 		return r;
+	s.rdt = &t->rdt;
 	json_open(&j, NULL, '{');
 	json_string(&j, "type", "stats");
 	json_string(&j, "id", t->record->id);
@@ -144,6 +146,9 @@ static int events_run(const struct cmd_global *g, const void *options, int n, ch
 	if (t.cgroup.n == 0)
 		return err_set(e, ENOENT, "container %s has no cgroup of its own to count in",
 			       t.record->id);
+	/* statistics of a host that has lost resctrl are those without it */
+	autoclose int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	(void)rdt_open(root, &t.rdt, NULL);
 	if (o->stats)
 		return events_stats(&t, e);
 	r = oom_watch_open(&w, &t.cgroup, g->arena, e);

@@ -198,7 +198,11 @@ static void features_linux(struct json *j, struct arena *a)
 	features_seccomp(j);
 	features_enabled(j, "apparmor", true);
 	features_enabled(j, "selinux", true);
-	features_enabled(j, "intelRdt", false);
+	json_open(j, "intelRdt", '{');
+	json_bool(j, "enabled", true);
+	json_bool(j, "schemata", true);
+	json_bool(j, "monitoring", true);
+	json_close(j, '}');
 	features_memory_policy(j);
 	json_open(j, "mountExtensions", '{');
 	features_enabled(j, "idmap", sys_mount_setattr(FD_NONE, "", 0, &none) != -ENOSYS);

@@ -21,12 +21,14 @@ int target_open(struct target *t, const struct cmd_global *g, const char *id, en
 	if (t->record->boot_id == NULL || strcmp(t->record->boot_id, status_boot_id()) != 0)
 		return 0;
 	container_cgroup(&t->cgroup, t->record, g->arena);
+	container_rdt(&t->rdt, t->record);
 	return cgroup_reopen(&t->cgroup, CGROUP_OPEN_DIRS, e);
 }
 
 void target_done(struct target *t)
 {
 	cgroup_close(&t->cgroup);
+	rdt_close(&t->rdt);
 	store_entry_done(&t->entry);
 	store_done(&t->store);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cgroup/cgroup.h"
+#include "cgroup/rdt.h"
 #include "cmd/cmd.h"
 #include "state/status.h"
 
@@ -13,10 +14,12 @@ struct target {
 	enum status status;
 	struct cgroup
 		cgroup; /* directories open; none when the container has no cgroup or it is gone */
+	struct rdt_group rdt; /* not open */
 };
 #define TARGET_EMPTY                                                                               \
 	{                                                                                          \
-		.store = {.root = FD_NONE}, .entry = {.dir = FD_NONE, .lock = FD_NONE }            \
+		.store = {.root = FD_NONE}, .entry = {.dir = FD_NONE, .lock = FD_NONE},            \
+		.rdt = RDT_EMPTY                                                                   \
 	}
 
 /* Opens the container and finds out its status. 0 or -errno; the caller calls target_done() either

@@ -164,10 +164,6 @@ static int update_from_options(const struct update_options *o, struct arena *a,
 {
 	struct oci_resources *res = arena_new(a, struct oci_resources);
 
-	if (update_given(o->l3_cache_schema) || update_given(o->mem_bw_schema))
-		return err_set(e, ENOTSUP, "--%s: Intel RDT is not supported",
-			       update_given(o->l3_cache_schema) ? "l3-cache-schema"
-								: "mem-bw-schema");
 	res->cpu = arena_new(a, struct oci_cpu);
 	res->memory = arena_new(a, struct oci_memory);
 	res->pids = arena_new(a, struct oci_pids);
@@ -216,6 +212,29 @@ static int update_plan(const struct target *t, struct oci_resources *res, struct
 	return r < 0 ? r : plan_cgroup_build(p, &in, e);
 }
 
+/* The schemata of the container's own group of resctrl. */
+static int update_rdt(struct target *t, const struct update_options *o, struct err *e)
+{
+	const struct {
+		const char *name, *line;
+	} given[] = {{"l3-cache-schema", o->l3_cache_schema}, {"mem-bw-schema", o->mem_bw_schema}};
+	autoclose int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	for (size_t i = 0; i < ARRAY_LEN(given); i++) {
+		if (!update_given(given[i].line))
+			continue;
+		int r = strchr(given[i].line, '\n') != NULL ? err_set(e, EINVAL, "must be one line")
+							    : 0;
+		if (r == 0 && t->rdt.dir < 0)
+			r = rdt_open(root, &t->rdt, e);
+		if (r == 0)
+			r = rdt_update(&t->rdt, &given[i].line, 1, e);
+		if (r < 0)
+			return err_at(e, "--%s", given[i].name);
+	}
+	return 0;
+}
+
 static int update_run(const struct cmd_global *g, const void *options, int n, char **operands,
 		      struct err *e)
 {
@@ -240,7 +259,9 @@ static int update_run(const struct cmd_global *g, const void *options, int n, ch
 	r = update_complete(&t.cgroup, res, g->arena, e);
 	if (r == 0)
 		r = update_plan(&t, res, &p, g->arena, e);
-	return r < 0 ? r : cgroup_update(&t.cgroup, &p.cgroup, e);
+	if (r == 0)
+		r = cgroup_update(&t.cgroup, &p.cgroup, e);
+	return r == 0 && o->resources == NULL ? update_rdt(&t, o, e) : r;
 }
 
 const struct cmd cmd_update = {

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "host/host.h"
@@ -72,31 +71,16 @@ static int build_annotations(struct plan *p, const struct oci_config *c, struct 
 	return 0;
 }
 
-/* What this version can't do is said, never left out in silence. */
-static int build_unsupported(const struct plan_input *in, struct err *e)
-{
-	const struct oci_linux *l = in->config->linux;
-
-	if (l != NULL && l->intel_rdt != NULL)
-		return err_set(e, ENOTSUP, "linux.intelRdt: %s",
-			       faccessat(in->host->root, "sys/fs/resctrl/schemata", F_OK, 0) < 0
-				       ? "resctrl is not mounted on this host"
-				       : "is not supported by this version");
-	return 0;
-}
-
 int plan_build(struct plan *p, struct arena *a, const struct plan_input *in, struct err *e)
 {
 	static int (*const builders[])(struct plan *, const struct plan_input *, struct err *) = {
 		plan_ns_build,	  plan_process_build, plan_creds_build,	 plan_cgroup_build,
 		plan_mount_build, plan_mask_build,    plan_device_build, plan_seccomp_build,
-		plan_hook_build,  plan_sysctl_build,  plan_netdev_build,
+		plan_hook_build,  plan_sysctl_build,  plan_netdev_build, plan_rdt_build,
 	};
 
 	*p = (struct plan){.arena = a, .id = in->options->id, .bundle = in->options->bundle};
 	int r = build_version(p, in->config, e);
-	if (r == 0)
-		r = build_unsupported(in, e);
 	if (r == 0)
 		r = build_root(p, in, e);
 	if (r == 0)

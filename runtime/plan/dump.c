@@ -332,6 +332,17 @@ static void dump_hooks(struct dump *d, const struct plan *p)
 
 static void dump_network(struct dump *d, const struct plan *p)
 {
+	if (p->rdt.group != NULL) {
+		dump_item(d, "rdt");
+		dump_set(d, "group", p->rdt.group);
+		dump_set(d, "monitor", p->rdt.monitor ? "yes" : NULL);
+		dump_set(d, "origin", "linux.intelRdt");
+	}
+	for (size_t i = 0; i < p->rdt.n_line; i++) {
+		dump_item(d, "schema");
+		dump_set(d, "value", p->rdt.line[i]);
+		dump_set(d, "origin", "linux.intelRdt");
+	}
 	for (size_t i = 0; i < p->n_netdev; i++) {
 		dump_item(d, "netdev");
 		dump_set(d, "name", p->netdev[i].name);

@@ -313,6 +313,17 @@ struct plan_netdev {
 	const char *origin;
 };
 
+/* ---- Intel RDT (plan/rdt.c) ---- */
+
+struct plan_rdt {
+	const char
+		*group; /* directory of resctrl, "." for the default class; NULL: nothing is done */
+	bool named;	/* by closID: it may be shared */
+	bool monitor;	/* a monitoring group of the container's own */
+	const char **line; /* of the schemata, in the order of writing */
+	size_t n_line;
+};
+
 /* ---- the whole ---- */
 
 struct plan_annotation {
@@ -335,6 +346,7 @@ struct plan {
 	struct plan_hooks hooks[HOOK_KINDS];
 	struct plan_sysctl *sysctl;
 	size_t n_sysctl;
+	struct plan_rdt rdt;
 	struct plan_netdev *netdev;
 	size_t n_netdev;
 	struct plan_annotation *annotation;
@@ -373,6 +385,7 @@ int plan_seccomp_build(struct plan *p, const struct plan_input *in, struct err *
 int plan_hook_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_sysctl_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_netdev_build(struct plan *p, const struct plan_input *in, struct err *e);
+int plan_rdt_build(struct plan *p, const struct plan_input *in, struct err *e);
 
 /* The container joins, by path, the namespace of a type (CLONE_NEW*) in which the runtime itself
  * is. proc_name: its file below /proc/self/ns. */

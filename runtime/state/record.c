@@ -5,6 +5,7 @@
 
 #include "base/stamp.h"
 #include "cgroup/cgroup.h"
+#include "cgroup/rdt.h"
 #include "libocispec/json.h"
 #include "state/status.h"
 
@@ -89,6 +90,9 @@ int record_parse(const char *text, size_t len, struct arena *a, struct record **
 		.n_cgroup = d->n_cgroup,
 		.n_annotation = d->n_annotations,
 	};
+	if (d->rdt != NULL)
+		r->rdt = (struct record_rdt){d->rdt->group, d->rdt->monitor, d->rdt->named.v,
+					     d->rdt->made.v, d->rdt->monitor_made.v};
 	r->cgroup = arena_array(a, r->n_cgroup, sizeof(*r->cgroup));
 	for (size_t i = 0; i < r->n_cgroup; i++)
 		r->cgroup[i] = (struct record_cgroup){d->cgroup[i].controllers, d->cgroup[i].path,
@@ -133,6 +137,11 @@ int record_write(const struct record *r, struct arena *a, const char **out, size
 		.n_cgroup = r->n_cgroup,
 		.n_annotations = r->n_annotation,
 	};
+	struct record_doc_rdt rdt = {r->rdt.group, record_true(r->rdt.named),
+				     record_true(r->rdt.made), r->rdt.monitor,
+				     record_true(r->rdt.monitor_made)};
+	if (r->rdt.group != NULL)
+		d.rdt = &rdt;
 	if (r->n_cgroup > 0)
 		d.cgroup = arena_array(a, r->n_cgroup, sizeof(*d.cgroup));
 	for (size_t i = 0; i < r->n_cgroup; i++)
@@ -171,7 +180,16 @@ void record_from_plan(struct record *r, const struct plan *p, const struct cgrou
 		.annotation = p->annotation,
 		.n_annotation = p->n_annotation,
 	};
+	/* a folder with the container's id is its own, whatever happens before the next record */
+	if (p->rdt.group != NULL)
+		r->rdt = (struct record_rdt){
+			.group = p->rdt.group, .named = p->rdt.named, .made = !p->rdt.named};
 	record_cgroups(r, c, a);
+}
+
+void record_rdt(struct record *r, const struct rdt_group *g)
+{
+	r->rdt = (struct record_rdt){g->name, g->monitor, g->named, g->made, g->monitor_made};
 }
 
 void record_cgroups(struct record *r, const struct cgroup *c, struct arena *a)

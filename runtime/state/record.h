@@ -4,6 +4,7 @@
 #include "plan/plan.h"
 
 struct cgroup;
+struct rdt_group;
 
 /* What later commands need of a container, kept as ROOT/ID/state.json (versioned; an unknown newer
  * version is refused, unknown members are kept out). */
@@ -25,6 +26,10 @@ struct record {
 	const char *scope;
 	struct record_cgroup *cgroup;
 	size_t n_cgroup;
+	struct record_rdt {
+		const char *group, *monitor; /* as struct rdt_group has them; NULL: none */
+		bool named, made, monitor_made;
+	} rdt;
 	bool own_pidns;	     /* init is pid 1 of a namespace of its own: killing it kills all */
 	bool poststop_run;   /* the marker that keeps poststop hooks from running twice */
 	const char *console; /* nothing but information */
@@ -43,3 +48,6 @@ void record_from_plan(struct record *r, const struct plan *p, const struct cgrou
 
 /* The cgroup directories anew, as they have become. */
 void record_cgroups(struct record *r, const struct cgroup *c, struct arena *a);
+
+/* The group of resctrl anew. */
+void record_rdt(struct record *r, const struct rdt_group *g);

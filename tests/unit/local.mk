@@ -148,3 +148,9 @@ tests_unit_netdev_plan_test_SOURCES = tests/unit/netdev_plan_test.c
 tests_unit_netdev_plan_test_CFLAGS = $(TEST_CC)
 tests_unit_netdev_plan_test_LDFLAGS = $(TEST_LINK)
 tests_unit_netdev_plan_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/rdt_test
+tests_unit_rdt_test_SOURCES = tests/unit/rdt_test.c
+tests_unit_rdt_test_CFLAGS = $(TEST_CC)
+tests_unit_rdt_test_LDFLAGS = $(TEST_LINK)
+tests_unit_rdt_test_LDADD = $(TEST_LIBS)
