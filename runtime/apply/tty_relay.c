@@ -34,7 +34,7 @@ struct relay {
 	int signals;
 	int master;
 	struct relay_end in, out;
-	struct ring to_master, to_out;
+	struct ring *to_master, *to_out;
 	struct termios saved;
 	bool raw, hung_up, ended, given_up;
 	int status; /* as of wait(2), once ended */
@@ -175,7 +175,7 @@ static bool relay_would_wait(ssize_t n)
 
 static void relay_from_caller(struct relay *r)
 {
-	ssize_t n = ring_fill(&r->to_master, r->in.fd);
+	ssize_t n = ring_fill(r->to_master, r->in.fd);
 
 	if (n == 0 || (n < 0 && !relay_would_wait(n)))
 		r->in.fd = FD_NONE;
@@ -184,9 +184,9 @@ static void relay_from_caller(struct relay *r)
 /* false: nothing more to read at the moment, or for good. */
 static bool relay_from_master(struct relay *r)
 {
-	if (ring_is_full(&r->to_out))
+	if (ring_is_full(r->to_out))
 		return true;
-	ssize_t n = ring_fill(&r->to_out, r->master);
+	ssize_t n = ring_fill(r->to_out, r->master);
 
 	r->hung_up = n == 0 || (n < 0 && !relay_would_wait(n));
 	return n > 0;
@@ -194,7 +194,7 @@ static bool relay_from_master(struct relay *r)
 
 static void relay_to_caller(struct relay *r)
 {
-	ssize_t n = ring_drain(&r->to_out, r->out.fd);
+	ssize_t n = ring_drain(r->to_out, r->out.fd);
 
 	if (n < 0 && !relay_would_wait(n))
 		r->out.fd = FD_NONE;
@@ -202,10 +202,10 @@ static void relay_to_caller(struct relay *r)
 
 static void relay_to_master(struct relay *r)
 {
-	ssize_t n = ring_drain(&r->to_master, r->master);
+	ssize_t n = ring_drain(r->to_master, r->master);
 
 	if (n < 0 && !relay_would_wait(n))
-		r->to_master.n = 0; /* nobody will ever read it */
+		r->to_master->n = 0; /* nobody will ever read it */
 }
 
 enum relay_slot { RELAY_SIGNALS, RELAY_IN, RELAY_OUT, RELAY_MASTER, RELAY_SLOTS };
@@ -215,17 +215,17 @@ static void relay_wants(const struct relay *r, struct pollfd p[static RELAY_SLOT
 	bool talk = r->master >= 0 && !r->hung_up;
 	short master = 0;
 
-	if (!ring_is_full(&r->to_out) || r->out.fd < 0)
+	if (!ring_is_full(r->to_out) || r->out.fd < 0)
 		master |= POLLIN;
-	if (r->to_master.n > 0)
+	if (r->to_master->n > 0)
 		master |= POLLOUT;
 	p[RELAY_SIGNALS] = (struct pollfd){.fd = r->signals, .events = POLLIN};
 	p[RELAY_IN] = (struct pollfd){
-		.fd = r->ended || ring_is_full(&r->to_master) ? FD_NONE : r->in.fd,
+		.fd = r->ended || ring_is_full(r->to_master) ? FD_NONE : r->in.fd,
 		.events = POLLIN,
 	};
 	p[RELAY_OUT] =
-		(struct pollfd){.fd = r->to_out.n > 0 ? r->out.fd : FD_NONE, .events = POLLOUT};
+		(struct pollfd){.fd = r->to_out->n > 0 ? r->out.fd : FD_NONE, .events = POLLOUT};
 	p[RELAY_MASTER] =
 		(struct pollfd){.fd = talk && master != 0 ? r->master : FD_NONE, .events = master};
 }
@@ -251,7 +251,7 @@ static int relay_step(struct relay *r, struct err *e)
 	if (p[RELAY_OUT].revents != 0)
 		relay_to_caller(r);
 	if (r->out.fd < 0)
-		r->to_out.n = 0; /* the reader is gone; the program must not wait for it */
+		r->to_out->n = 0; /* the reader is gone; the program must not wait for it */
 	if (p[RELAY_SIGNALS].revents != 0)
 		relay_take_signals(r);
 	return 0;
@@ -264,16 +264,16 @@ static int relay_finish(struct relay *r, struct err *e)
 	int ret = 0;
 
 	r->in.fd = FD_NONE;
-	r->to_master.n = 0;
-	for (bool more = true; ret == 0 && !r->given_up && (more || r->to_out.n > 0);) {
+	r->to_master->n = 0;
+	for (bool more = true; ret == 0 && !r->given_up && (more || r->to_out->n > 0);) {
 		if (r->out.fd < 0)
-			r->to_out.n = 0;
+			r->to_out->n = 0;
 		more = relay_from_master(r);
 		r->hung_up = true; /* step need not wait for the master */
-		if (r->to_out.n == 0)
+		if (r->to_out->n == 0)
 			continue;
 		relay_to_caller(r);
-		if (r->to_out.n > 0 && r->out.fd >= 0)
+		if (r->to_out->n > 0 && r->out.fd >= 0)
 			ret = relay_step(r, e);
 	}
 	return ret;
@@ -312,7 +312,10 @@ static int relay_run(struct relay *r, struct err *e)
 
 int tty_supervise(int pidfd, pid_t pid, int master, struct err *e)
 {
+	static struct ring rings[2]; /* static: a page that is never used is never touched */
 	struct relay r = {
+		.to_master = &rings[0],
+		.to_out = &rings[1],
 		.pidfd = pidfd,
 		.pid = pid,
 		.master = master,

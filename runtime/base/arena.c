@@ -30,18 +30,18 @@ void *arena_alloc(struct arena *a, size_t n)
 	struct arena_block *b = a->block;
 	if (b == NULL || b->size - b->used < n) {
 		size_t size = n > ARENA_BLOCK ? n : ARENA_BLOCK;
-		/* calloc: fresh pages of the kernel are zero already, so nothing is touched twice
-		 */
-		b = calloc(1, sizeof(*b) + size);
+		b = malloc(sizeof(*b) + size);
 		if (b == NULL)
 			arena_oom();
+		b->used = 0;
 		b->size = size;
 		b->next = a->block;
 		a->block = b;
 	}
 	void *p = b->bytes + b->used;
 	b->used += n;
-	return p;
+	/* here, not for the whole block: a page that is never used is never touched */
+	return memset(p, 0, n);
 }
 
 void *arena_array(struct arena *a, size_t count, size_t size)
