@@ -26,6 +26,15 @@ HARDEN_LDFLAGS="-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code -Wl,--gc-sec
 AS_IF([test "x$enable_static_link" = xyes],
 	[HARDEN_CFLAGS="$HARDEN_CFLAGS -fPIE"; HARDEN_LDFLAGS="$HARDEN_LDFLAGS -static-pie"],
 	[HARDEN_CFLAGS="$HARDEN_CFLAGS -fPIE"; HARDEN_LDFLAGS="$HARDEN_LDFLAGS -pie"])
+
+# runtime/apply/seal_early.c
+EARLY_CFLAGS=""
+m4_foreach_w([flag], [-ffreestanding -fno-builtin -fno-stack-protector -fno-tree-loop-distribute-patterns
+	-ftrivial-auto-var-init=uninitialized -fno-sanitize=all],
+	[GREFFON_TRY_FLAG([flag], [EARLY_CFLAGS])])
+AS_CASE([$host_cpu], [x86_64|aarch64], [EARLY_LDFLAGS="-Wl,-u,seal_entry,-e,seal_entry"], [EARLY_LDFLAGS=""])
+AC_SUBST([EARLY_CFLAGS])
+AC_SUBST([EARLY_LDFLAGS])
 AC_SUBST([WARN_CFLAGS])
 AC_SUBST([HARDEN_CFLAGS])
 AC_SUBST([HARDEN_LDFLAGS])

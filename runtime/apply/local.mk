@@ -40,3 +40,16 @@ libgreffon_a_SOURCES += \
 	runtime/apply/mount_open.c runtime/apply/mount_open.h \
 	runtime/apply/root.c
 libgreffon_a_SOURCES += runtime/apply/netdev.c runtime/apply/netdev.h
+
+# Runs before the C library is set up, hence apart from the others: no stack protector (there is no thread pointer),
+# no call that the compiler makes up (memcpy), no sanitizer.
+noinst_LIBRARIES += libseal.a
+libseal_a_SOURCES = runtime/apply/seal_early.c runtime/apply/seal_early.h runtime/sys/raw.h
+libseal_a_CFLAGS = $(AM_CFLAGS) $(EARLY_CFLAGS)
+
+# A function of another file would be called through a table that is not relocated yet.
+CLEANFILES += runtime/apply/seal_early.checked
+runtime/apply/seal_early.checked: libseal.a
+	@if $(NM) -u libseal.a | grep -vE '_start$$|:$$|^$$'; then echo "seal_early.c refers to the above" >&2; exit 1; fi
+	@: >$@
+all-local: runtime/apply/seal_early.checked

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
+#include "apply/seal_early.h"
 #include "base/err.h"
 #include "sys/sys.h"
 
@@ -23,9 +24,6 @@
 #define F_SEAL_EXEC 0x20 /* 6.3 */
 #endif
 
-/* Says which strategy sealed this image, so that it need not look again; verified, since anyone may
- * set it. */
-#define SEAL_MARK "GREFFON_SEALED="
 #define SEAL_EXE "/proc/self/exe"
 
 #define SEAL_NEEDED (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
