@@ -143,6 +143,18 @@ static int birth_story(struct birth *b, enum stage until, struct err *e)
 	return err_take(e, &talk);
 }
 
+int birth_cgroup(struct birth *b, struct err *e)
+{
+	int tasks[SYNC_FDS_MAX];
+	size_t n = cgroup_tasks(&b->cgroup, tasks, SYNC_FDS_MAX);
+
+	if (n > SYNC_FDS_MAX)
+		return err_set(e, E2BIG, "more than %d cgroup hierarchies", SYNC_FDS_MAX);
+	if (sync_say_fds(b->sock, SYNC_CGROUP, tasks, n, e) < 0)
+		return birth_story(b, STAGE_CGROUP, e);
+	return 0;
+}
+
 static int birth_hooks(struct birth *b, struct err *e)
 {
 	struct hook_state st = {.status = "creating", .pid = b->pid};
@@ -216,14 +228,12 @@ void birth_kill(struct birth *b)
 	(void)sys_waitid_pidfd(b->pidfd, &status, 0);
 }
 
-void birth_done(struct birth *b)
+void birth_release(struct birth *b)
 {
 	fd_done(&b->sock);
 	fd_done(&b->init.sock);
 	fd_done(&b->init.fifo);
-	fd_done(&b->pidfd);
 	fd_done(&b->console);
-	fd_done(&b->master);
 	fd_done(&b->cache);
 	join_done(&b->join);
 	netdev_done(&b->netdev);
@@ -234,7 +244,14 @@ void birth_done(struct birth *b)
 		(void)munmap(b->init.seccomp, sizeof(*b->init.seccomp));
 	b->init.seccomp = NULL;
 	cgroup_close(&b->cgroup);
+}
+
+void birth_done(struct birth *b)
+{
+	birth_release(b);
 	rdt_close(&b->rdt);
+	fd_done(&b->pidfd);
+	fd_done(&b->master);
 }
 
 int birth_pid_file(const char *path, pid_t pid, struct err *e)

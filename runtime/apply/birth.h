@@ -44,6 +44,9 @@ int birth_open(struct birth *b, const char *console_socket, int cache, struct er
 /* The clone, the maps and limits that only the runtime can give. */
 int birth_clone(struct birth *b, void (*script)(struct init *), struct err *e);
 
+/* The cgroups that init waits for are made: it gets their "tasks" files. */
+int birth_cgroup(struct birth *b, struct err *e);
+
 /* The dialogue up to the console's master: hooks of the runtime's side, late filter. */
 int birth_attend(struct birth *b, struct err *e);
 
@@ -53,7 +56,9 @@ int birth_wait(struct birth *b, enum stage until, const char *status, struct err
 /* Kills and reaps what was born; nothing when nothing was. */
 void birth_kill(struct birth *b);
 
-/* Releases what is held, without an effect on the container. */
+/* Releases what is held, without an effect on the container. release: all but what supervising it
+ * and killing it take. */
+void birth_release(struct birth *b);
 void birth_done(struct birth *b);
 
 /* Writes the decimal pid to path: a new file renamed over it, so that readers never see half of it

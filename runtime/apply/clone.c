@@ -13,9 +13,17 @@
 #define CLONE_INTO_CGROUP 0x200000000ULL
 #endif
 
-/* What the clone itself makes; the others init makes when it can (see init_namespaces()). */
-#define CLONE_AT_BIRTH                                                                             \
-	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
+/* What init makes itself, first thing: a network namespace takes longer than all else in a clone,
+ * and the runtime has its own work meanwhile. */
+#define CLONE_BY_INIT (CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
+
+/* What only a clone can make, and what the runtime itself uses at once. */
+static int clone_at_birth(const struct plan *p)
+{
+	int flags = p->ns.create & (CLONE_NEWUSER | CLONE_NEWPID);
+
+	return p->n_netdev > 0 ? flags | (p->ns.create & CLONE_NEWNET) : flags;
+}
 
 static int clone_explain(int code, const struct plan *p, struct err *e)
 {
@@ -64,8 +72,7 @@ static _Noreturn void clone_bridge(struct init *in, int into, void (*script)(str
 	else
 		r = join_enter(in->join, ns->joined, &e);
 	if (r == 0) {
-		pid_t pid = clone_call((uint64_t)(ns->create & CLONE_AT_BIRTH) | CLONE_PARENT, into,
-				       NULL);
+		pid_t pid = clone_call((uint64_t)clone_at_birth(in->p) | CLONE_PARENT, into, NULL);
 		if (pid == 0)
 			script(in);
 		if (pid > 0) {
@@ -104,6 +111,15 @@ static int clone_by_bridge(struct init *in, int into, void (*script)(struct init
 	return *out_pidfd < 0 ? err_sys(e, -*out_pidfd, "pidfd of the container's init") : 0;
 }
 
+int clone_unshare(const struct plan *p, struct err *e)
+{
+	int flags = p->ns.create & CLONE_BY_INIT & ~clone_at_birth(p);
+
+	if (flags == 0 || unshare(flags) == 0)
+		return 0;
+	return clone_explain(errno, p, e);
+}
+
 int clone_init(struct init *in, int into, void (*script)(struct init *), int *out_pidfd,
 	       pid_t *out_pid, struct err *e)
 {
@@ -126,7 +142,7 @@ int clone_init(struct init *in, int into, void (*script)(struct init *), int *ou
 		if (r < 0)
 			return err_sys(e, -r, "joining the pid namespace");
 	}
-	pid_t pid = clone_call((uint64_t)(ns->create & CLONE_AT_BIRTH), into, out_pidfd);
+	pid_t pid = clone_call((uint64_t)clone_at_birth(in->p), into, out_pidfd);
 	if (pid == 0)
 		script(in);
 	if (own >= 0)

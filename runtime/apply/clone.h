@@ -12,3 +12,7 @@
  */
 int clone_init(struct init *in, int into, void (*script)(struct init *), int *out_pidfd,
 	       pid_t *out_pid, struct err *e);
+
+/* World: init, just born. Makes the namespaces that need no clone (mount, network, IPC, UTS).
+ * -EPERM, -ENOSPC as the clone would. */
+int clone_unshare(const struct plan *p, struct err *e);

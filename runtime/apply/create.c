@@ -53,9 +53,7 @@ static int create_claim(struct create *c, struct err *e)
 	if (r < 0)
 		return r;
 	c->claimed = true;
-	r = store_save_config(&c->entry, c->o->config_text, c->o->config_len, e);
-	if (r == 0)
-		r = cgroup_plan_dirs(&p->cgroup, c->host, &c->a, &c->b.cgroup, e);
+	r = cgroup_plan_dirs(&p->cgroup, c->host, &c->a, &c->b.cgroup, e);
 	if (r < 0)
 		return r;
 	record_from_plan(&c->record, p, &c->b.cgroup, &c->a);
@@ -69,18 +67,6 @@ static int create_claim(struct create *c, struct err *e)
 		r = c->b.init.fifo < 0 ? c->b.init.fifo : 0;
 	}
 	return r;
-}
-
-static int create_record(struct create *c, bool creating, struct err *e)
-{
-	/* known only now: which directories are new. Those that could not be had were left out. */
-	record_cgroups(&c->record, &c->b.cgroup, &c->a);
-	record_rdt(&c->record, &c->b.rdt);
-	c->record.pid = c->b.pid;
-	c->record.creating = creating;
-	if (c->record.start_time == 0)
-		(void)status_identity(c->b.pid, &c->record.start_time, &c->record.pidfs_inode);
-	return store_write(&c->entry, &c->record, e);
 }
 
 static bool create_has_runtime_hooks(const struct plan *p)
@@ -99,6 +85,24 @@ static int create_rdt(struct create *c, struct err *e)
 	return r == 0 ? rdt_make(&c->p->rdt, c->p->id, &c->a, &c->b.rdt, e) : r;
 }
 
+/* While init works: the config that was read, the record that hooks ask for, and the one that the
+ * end makes current. */
+static int create_record(struct create *c, struct err *e)
+{
+	int r = store_save_config(&c->entry, c->o->config_text, c->o->config_len, e);
+
+	/* known only now: which directories are new. Those that could not be had were left out. */
+	record_cgroups(&c->record, &c->b.cgroup, &c->a);
+	record_rdt(&c->record, &c->b.rdt);
+	c->record.pid = c->b.pid;
+	(void)status_identity(c->b.pid, &c->record.start_time, &c->record.pidfs_inode);
+	/* hooks may ask for the state: then it has to name the process */
+	if (r == 0 && create_has_runtime_hooks(c->p))
+		r = store_write(&c->entry, &c->record, e);
+	c->record.creating = false;
+	return r == 0 ? store_stage(&c->entry, &c->record, e) : r;
+}
+
 static int create_birth(struct create *c, struct err *e)
 {
 	struct birth *b = &c->b;
@@ -107,17 +111,22 @@ static int create_birth(struct create *c, struct err *e)
 			   e);
 
 	if (r == 0)
-		r = cgroup_create(&c->p->cgroup, c->host, &c->a, &b->cgroup, e);
+		r = cgroup_create_first(&c->p->cgroup, c->host, &c->a, &b->cgroup, e);
 	if (r == 0)
 		r = create_rdt(c, e);
 	if (r < 0)
 		return r;
-	b->init.in_cgroup = !cgroup_needs_entering(&b->cgroup);
+	b->init.wait_cgroup = cgroup_needs_entering(&b->cgroup);
+	b->init.in_cgroup = !b->init.wait_cgroup;
 	r = birth_clone(b, init_run, e);
 	c->hooks_due = b->pidfd >= 0;
-	/* hooks may ask for the state: then it has to name the process */
-	if (r == 0 && create_has_runtime_hooks(c->p))
-		r = create_record(c, true, e);
+	if (r == 0 && b->init.wait_cgroup) {
+		r = cgroup_create_rest(&c->p->cgroup, c->host, &c->a, &b->cgroup, e);
+		if (r == 0)
+			r = birth_cgroup(b, e);
+	}
+	if (r == 0)
+		r = create_record(c, e);
 	if (r == 0)
 		r = birth_attend(b, e);
 	if (r == 0)
@@ -130,7 +139,7 @@ static int create_birth(struct create *c, struct err *e)
 
 static int create_commit(struct create *c, struct err *e)
 {
-	int r = create_record(c, false, e);
+	int r = store_commit(&c->entry, e);
 
 	if (r == 0 && c->o->pid_file != NULL)
 		r = birth_pid_file(c->o->pid_file, c->b.pid, e);
@@ -149,6 +158,7 @@ static int create_supervise(struct create *c, struct err *e)
 
 	if (r < 0 || c->o->detach)
 		return r;
+	birth_release(&c->b); /* while the program runs */
 	int status = tty_supervise(c->b.pidfd, c->b.pid, c->b.master, e);
 	if (status < 0 || c->o->keep)
 		return status;

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "apply/clone.h"
 #include "apply/creds.h"
 #include "apply/hook.h"
 #include "apply/sync.h"
@@ -92,7 +93,40 @@ static int init_loopback(struct err *e)
 	return 0;
 }
 
-/* World: as after init_identity_root(). After: every namespace but the mount's content is final. */
+static int init_cgroup_refused(const struct init *in, int tasks, int code, struct err *e)
+{
+	char link[32], path[512] = "";
+
+	(void)snprintf(link, sizeof(link), "self/fd/%d", tasks);
+	(void)!readlinkat(in->pf.fd, link, path, sizeof(path) - 1);
+	return err_sys(e, code, "entering the cgroup of '%s'", path);
+}
+
+/* World: single-threaded, host tree visible. After: in all cgroups (and the resctrl group) of the
+ * container. */
+static int init_cgroup(struct init *in, struct err *e)
+{
+	int tasks[SYNC_FDS_MAX];
+	size_t n;
+
+	report_stage(in->report, STAGE_CGROUP);
+	int r = rdt_enter(in->rdt, e);
+	if (r == 0 && !in->wait_cgroup)
+		return in->in_cgroup ? 0 : cgroup_enter(in->cgroup, e);
+	if (r == 0)
+		r = sync_wait_fds(in->sock, SYNC_CGROUP, tasks, &n, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		if (r == 0 && write(tasks[i], "0", 1) != 1)
+			r = init_cgroup_refused(in, tasks[i], errno, e);
+		fd_done(&tasks[i]);
+	}
+	return r;
+}
+
+/* World: as after init_identity_root(). After: every namespace but the mount's content is final, in
+ * the cgroup. */
 static int init_namespaces(struct init *in, struct err *e)
 {
 	const struct plan_ns *ns = &in->p->ns;
@@ -102,9 +136,6 @@ static int init_namespaces(struct init *in, struct err *e)
 
 	if (r < 0)
 		return r;
-	/* Only now that the process is in its cgroup is the namespace rooted there. */
-	if ((ns->create & CLONE_NEWCGROUP) != 0 && unshare(CLONE_NEWCGROUP) < 0)
-		return err_sys(e, errno, "linux.namespaces: a new cgroup namespace");
 	if ((ns->create & CLONE_NEWTIME) != 0) {
 		r = init_time_namespace(in, e);
 		if (r < 0)
@@ -119,7 +150,11 @@ static int init_namespaces(struct init *in, struct err *e)
 		return err_sys(e, errno, "hostname: '%s'", ns->hostname);
 	if (ns->domainname != NULL && setdomainname(ns->domainname, strlen(ns->domainname)) < 0)
 		return err_sys(e, errno, "domainname: '%s'", ns->domainname);
-	return 0;
+	r = init_cgroup(in, e);
+	/* Only now that the process is in its cgroup is the namespace rooted there. */
+	if (r == 0 && (ns->create & CLONE_NEWCGROUP) != 0 && unshare(CLONE_NEWCGROUP) < 0)
+		return err_sys(e, errno, "linux.namespaces: a new cgroup namespace");
+	return r;
 }
 
 static int init_hooks(struct init *in, struct err *e)
@@ -205,15 +240,10 @@ static int init_script(struct init *in, struct err *e)
 	/* The runtime is gone already: nobody would ever start or delete this. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return err_sys(e, errno, "prctl PR_SET_PDEATHSIG");
-	report_stage(in->report, STAGE_CGROUP);
-	if (!in->in_cgroup)
-		r = cgroup_enter(in->cgroup, e);
-	if (r == 0)
-		r = rdt_enter(in->rdt, e);
-	if (r < 0)
-		return r;
 	report_stage(in->report, STAGE_NAMESPACES);
-	r = init_identity_root(in, e);
+	r = clone_unshare(p, e);
+	if (r == 0)
+		r = init_identity_root(in, e);
 	if (r < 0)
 		return r;
 	/* Nobody in a joined namespace may look into this process or take its descriptors
@@ -265,13 +295,10 @@ static int init_exec_prepare(struct init *in, struct err *e)
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return err_sys(e, errno, "prctl PR_SET_PDEATHSIG");
-	report_stage(in->report, STAGE_CGROUP);
 	if (cpus != NULL)
 		r = process_affinity_set(cpus, e);
-	if (r == 0 && !in->in_cgroup)
-		r = cgroup_enter(in->cgroup, e);
 	if (r == 0)
-		r = rdt_enter(in->rdt, e);
+		r = init_cgroup(in, e);
 	if (r == 0 && prctl(PR_SET_DUMPABLE, 0) < 0)
 		r = err_sys(e, errno, "prctl PR_SET_DUMPABLE");
 	return r;

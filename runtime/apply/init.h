@@ -24,6 +24,7 @@ struct init {
 	int sock;			/* init's end */
 	int fifo;	   /* O_PATH of exec.fifo; FD_NONE: run or exec, no waiting for start */
 	bool in_cgroup;	   /* born in it (CLONE_INTO_CGROUP) and nothing is left to enter */
+	bool wait_cgroup;  /* CGROUP is waited for: the runtime makes the cgroups meanwhile */
 	bool limits_given; /* the runtime sets rlimits and oom score, since a user namespace lacks
 			      the right */
 	bool wait_hooked;  /* MOUNTED is said and HOOKED waited for */

@@ -125,13 +125,22 @@ int io_write_file(int at, const char *name, const char *s)
 	}
 }
 
-int io_replace(int at, const char *name, const void *buf, size_t n, mode_t mode, enum io_sync sync)
-{
-	char temp[300];
-	int len = snprintf(temp, sizeof(temp), ".%s.%d", name, (int)getpid());
+#define IO_TEMP 300
 
-	if (len < 0 || (size_t)len >= sizeof(temp))
-		return -ENAMETOOLONG;
+static int io_temp(char out[static IO_TEMP], const char *name)
+{
+	int len = snprintf(out, IO_TEMP, ".%s.%d", name, (int)getpid());
+
+	return len < 0 || len >= IO_TEMP ? -ENAMETOOLONG : 0;
+}
+
+int io_stage(int at, const char *name, const void *buf, size_t n, mode_t mode, enum io_sync sync)
+{
+	char temp[IO_TEMP];
+	int r = io_temp(temp, name);
+
+	if (r < 0)
+		return r;
 	autoclose int fd =
 		openat(at, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0 && errno == EEXIST) {
@@ -141,12 +150,29 @@ int io_replace(int at, const char *name, const void *buf, size_t n, mode_t mode,
 	}
 	if (fd < 0)
 		return -errno;
-	int r = io_write_all(fd, buf, n);
+	r = io_write_all(fd, buf, n);
 	if (r == 0 && sync == IO_SYNC && fsync(fd) < 0)
-		r = -errno;
-	if (r == 0 && renameat(at, temp, at, name) < 0)
 		r = -errno;
 	if (r < 0)
 		(void)unlinkat(at, temp, 0);
 	return r;
+}
+
+int io_commit(int at, const char *name)
+{
+	char temp[IO_TEMP];
+	int r = io_temp(temp, name);
+
+	if (r == 0 && renameat(at, temp, at, name) < 0) {
+		r = -errno;
+		(void)unlinkat(at, temp, 0);
+	}
+	return r;
+}
+
+int io_replace(int at, const char *name, const void *buf, size_t n, mode_t mode, enum io_sync sync)
+{
+	int r = io_stage(at, name, buf, n, mode, sync);
+
+	return r < 0 ? r : io_commit(at, name);
 }

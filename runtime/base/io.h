@@ -34,3 +34,9 @@ int io_write_file(int at, const char *name, const char *s);
  * failure. */
 enum io_sync { IO_NO_SYNC, IO_SYNC };
 int io_replace(int at, const char *name, const void *buf, size_t n, mode_t mode, enum io_sync sync);
+
+/* The two halves of io_replace(), for a caller that has time to spare before the moment of the
+ * change: the temporary file, and its rename. Both by the same process. 0 or -errno; nothing left
+ * on failure. */
+int io_stage(int at, const char *name, const void *buf, size_t n, mode_t mode, enum io_sync sync);
+int io_commit(int at, const char *name);

@@ -14,8 +14,9 @@ struct cgroup_dir {
 	bool v2;
 	bool created; /* the last directory was made by us */
 	int fd;	      /* directory, O_RDONLY|O_DIRECTORY; FD_NONE when not open */
-	int tasks; /* v1: "tasks" opened for writing by cgroup_create(), for the child; else FD_NONE
-		    */
+	int tasks;    /* v1: "tasks" opened for writing by cgroup_create_rest(), for the child; else
+		       * FD_NONE
+		       */
 };
 
 struct cgroup {
@@ -28,18 +29,26 @@ struct cgroup {
 /* Whether the directory is of a v1 hierarchy with the controller. */
 bool cgroup_dir_has(const struct cgroup_dir *d, const char *controller);
 
-/* The directories that cgroup_create() will make, without making any: for the record. -EBUSY:
- * another container lives there. On failure out is empty, so that nothing of others is destroyed
- * through it. */
+/* The directories that cgroup_create_first() and _rest() will make, without making any: for the
+ * record. -EBUSY: another container lives there. On failure out is empty, so that nothing of others
+ * is destroyed through it. */
 int cgroup_plan_dirs(const struct plan_cgroup *pc, const struct host *h, struct arena *a,
 		     struct cgroup *out, struct err *e);
 
-/* out: as cgroup_plan_dirs() left it. Makes the directories (parents too), enables v2 controllers
+/*
+ * out: as cgroup_plan_dirs() left it. Makes the directories (parents too), enables v2 controllers
  * downwards, writes all settings that may come before the process, loads the device program or
- * rules. e names linux.resources.*; on failure what was made is removed and out is empty. World:
- * the runtime, before the clone. */
-int cgroup_create(const struct plan_cgroup *pc, const struct host *h, struct arena *a,
-		  struct cgroup *out, struct err *e);
+ * rules. e names linux.resources.*; on failure out holds what was made, closed, for
+ * cgroup_destroy() once init is dead. World: the runtime.
+ *
+ * In two halves, since init is born into a v2 cgroup but enters v1 cgroups itself: the first,
+ * before the clone, is all of it where there are no v1 hierarchies, else only the v2 directory; the
+ * second, while init makes its namespaces, is the rest. A host with v1 has ten directories to make.
+ */
+int cgroup_create_first(const struct plan_cgroup *pc, const struct host *h, struct arena *a,
+			struct cgroup *out, struct err *e);
+int cgroup_create_rest(const struct plan_cgroup *pc, const struct host *h, struct arena *a,
+		       struct cgroup *out, struct err *e);
 
 /* Writes the plan's settings in order. */
 int cgroup_write_settings(const struct cgroup *c, const struct plan_cgroup *pc, struct err *e);
@@ -47,7 +56,8 @@ int cgroup_write_settings(const struct cgroup *c, const struct plan_cgroup *pc, 
 /* v2 directory for CLONE_INTO_CGROUP (5.7), FD_NONE when there is none. */
 int cgroup_into_fd(const struct cgroup *c);
 
-/* False when a process born in cgroup_into_fd() has nothing left to enter. */
+/* False when a process born in cgroup_into_fd() has nothing left to enter: no v1 hierarchy, planned
+ * or made. */
 bool cgroup_needs_entering(const struct cgroup *c);
 
 /* World: init or exec's process, single-threaded, right after the clone. Writes "0" to its own v1
@@ -55,6 +65,9 @@ bool cgroup_needs_entering(const struct cgroup *c);
  * does (10 to 15 ms after 50 quiet ms). Where the clone was not into the v2 cgroup, joins that as
  * well. */
 int cgroup_enter(const struct cgroup *c, struct err *e);
+
+/* The open "tasks" files: the first max of them into out (borrowed); how many there are. */
+size_t cgroup_tasks(const struct cgroup *c, int *out, size_t max);
 
 /* Moves pid in (systemd, or a restored process). World: the runtime. */
 int cgroup_move(const struct cgroup *c, pid_t pid, struct err *e);

@@ -171,13 +171,15 @@ static int create_dir(const struct plan_cgroup *pc, const struct host *h, struct
 }
 
 /* What was there before is not ours to remove, nor are its processes. */
-static void create_undo(struct cgroup *c)
+static void create_keep_own(struct cgroup *c)
 {
+	size_t kept = 0;
+
 	cgroup_close(c);
 	for (size_t i = 0; i < c->n; i++)
-		if (c->v[i].created && rmdir(c->v[i].path) < 0)
-			log_warn("removing the cgroup '%s': %s", c->v[i].path, err_name(errno));
-	c->n = 0;
+		if (c->v[i].created)
+			c->v[kept++] = c->v[i];
+	c->n = kept;
 }
 
 /* Without the right to load programs the nodes themselves are the limit. */
@@ -193,19 +195,48 @@ static int create_devices(const struct plan_cgroup *pc, const struct host *h,
 	return 0;
 }
 
-int cgroup_create(const struct plan_cgroup *pc, const struct host *h, struct arena *a,
-		  struct cgroup *out, struct err *e)
+/* The directories that are not there yet. */
+static int create_dirs(const struct plan_cgroup *pc, const struct host *h, struct cgroup *c,
+		       bool v2_only, struct err *e)
 {
 	size_t kept = 0;
 	int r = 0;
 
-	out->arena = a;
-	for (size_t i = 0; r >= 0 && i < out->n; i++) {
-		r = create_dir(pc, h, out, &out->v[i], e);
-		if (r != CREATE_DONE_WITHOUT)
-			out->v[kept++] = out->v[i];
+	for (size_t i = 0; i < c->n; i++) {
+		struct cgroup_dir *d = &c->v[i];
+		bool made = d->fd >= 0 || d->tasks >= 0;
+
+		int without = 0;
+
+		if (r == 0 && !made && (d->v2 || !v2_only))
+			without = create_dir(pc, h, c, d, e);
+		if (without < 0)
+			r = without;
+		if (without != CREATE_DONE_WITHOUT)
+			c->v[kept++] = c->v[i];
 	}
-	out->n = kept;
+	c->n = kept;
+	return r;
+}
+
+int cgroup_create_first(const struct plan_cgroup *pc, const struct host *h, struct arena *a,
+			struct cgroup *out, struct err *e)
+{
+	out->arena = a;
+	if (!cgroup_needs_entering(out))
+		return cgroup_create_rest(pc, h, a, out, e);
+	int r = create_dirs(pc, h, out, true, e);
+	if (r < 0)
+		create_keep_own(out);
+	return r;
+}
+
+int cgroup_create_rest(const struct plan_cgroup *pc, const struct host *h, struct arena *a,
+		       struct cgroup *out, struct err *e)
+{
+	out->arena = a;
+	int r = create_dirs(pc, h, out, false, e);
+
 	if (r >= 0)
 		r = cgroup_write_settings(out, pc, e);
 	if (r >= 0)
@@ -214,6 +245,6 @@ int cgroup_create(const struct plan_cgroup *pc, const struct host *h, struct are
 		if (out->v[i].v2)
 			r = delegate_cgroup(&out->v[i], pc->owner, a, e);
 	if (r < 0)
-		create_undo(out);
+		create_keep_own(out);
 	return r < 0 ? r : 0;
 }

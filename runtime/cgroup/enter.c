@@ -32,6 +32,20 @@ int cgroup_enter(const struct cgroup *c, struct err *e)
 	return 0;
 }
 
+size_t cgroup_tasks(const struct cgroup *c, int *out, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		if (c->v[i].tasks < 0)
+			continue;
+		if (n < max)
+			out[n] = c->v[i].tasks;
+		n++;
+	}
+	return n;
+}
+
 int cgroup_move(const struct cgroup *c, pid_t pid, struct err *e)
 {
 	char text[16], path[4200];

@@ -190,7 +190,7 @@ int store_read(const struct store_entry *en, struct arena *a, struct record **ou
 /* Replaced in one step, but not synced (0.4 ms on ext4): the record is about processes, which a
  * crash of the machine ends as well, and one that the crash tore is reported as corrupt and removed
  * by delete --force. */
-int store_write(const struct store_entry *en, const struct record *r, struct err *e)
+int store_stage(const struct store_entry *en, const struct record *r, struct err *e)
 {
 	autoarena struct arena a = {0};
 	const char *text;
@@ -198,8 +198,22 @@ int store_write(const struct store_entry *en, const struct record *r, struct err
 	int ret = record_write(r, &a, &text, &len);
 
 	if (ret == 0)
-		ret = io_replace(en->dir, STORE_RECORD, text, len, 0600, IO_NO_SYNC);
+		ret = io_stage(en->dir, STORE_RECORD, text, len, 0600, IO_NO_SYNC);
 	return ret < 0 ? err_sys(e, -ret, "container '%s': " STORE_RECORD, en->id) : 0;
+}
+
+int store_commit(const struct store_entry *en, struct err *e)
+{
+	int r = io_commit(en->dir, STORE_RECORD);
+
+	return r < 0 ? err_sys(e, -r, "container '%s': " STORE_RECORD, en->id) : 0;
+}
+
+int store_write(const struct store_entry *en, const struct record *r, struct err *e)
+{
+	int ret = store_stage(en, r, e);
+
+	return ret < 0 ? ret : store_commit(en, e);
 }
 
 int store_save_config(const struct store_entry *en, const char *text, size_t len, struct err *e)

@@ -44,6 +44,10 @@ void store_entry_done(struct store_entry *en);
 int store_read(const struct store_entry *en, struct arena *a, struct record **out, struct err *e);
 int store_write(const struct store_entry *en, const struct record *r, struct err *e);
 
+/* store_write() in two halves: the work, which nobody sees, and the moment. */
+int store_stage(const struct store_entry *en, const struct record *r, struct err *e);
+int store_commit(const struct store_entry *en, struct err *e);
+
 /* The saved config.json. */
 int store_save_config(const struct store_entry *en, const char *text, size_t len, struct err *e);
 int store_load_config(const struct store_entry *en, struct arena *a, const char **out,
