@@ -57,8 +57,6 @@ int io_read_all(int fd, size_t max, struct arena *a, char **out, size_t *out_len
 static int io_read_sized(int fd, size_t size, size_t max, struct arena *a, char **out,
 			 size_t *out_len)
 {
-	if (size > max)
-		return -EFBIG;
 	char *buf = arena_alloc(a, size + 2);
 	ssize_t n = read(fd, buf, size + 1);
 	if (n < 0)
@@ -85,8 +83,10 @@ int io_read_file(int at, const char *name, size_t max, struct arena *a, char **o
 		return -EISDIR;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	return st.st_size > 0 ? io_read_sized(fd, (size_t)st.st_size, max, a, out, out_len)
-			      : io_read_all(fd, max, a, out, out_len);
+	/* sysfs tells a page for every file: only reading tells whether such a one is too big */
+	return st.st_size > 0 && (size_t)st.st_size <= max
+		       ? io_read_sized(fd, (size_t)st.st_size, max, a, out, out_len)
+		       : io_read_all(fd, max, a, out, out_len);
 }
 
 ssize_t io_read_control(int at, const char *name, char *buf, size_t size)

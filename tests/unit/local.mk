@@ -159,3 +159,9 @@ tests_unit_seal_test_SOURCES = tests/unit/seal_test.c
 tests_unit_seal_test_CFLAGS = $(TEST_CC)
 tests_unit_seal_test_LDFLAGS = $(TEST_LINK)
 tests_unit_seal_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/io_test
+tests_unit_io_test_SOURCES = tests/unit/io_test.c
+tests_unit_io_test_CFLAGS = $(TEST_CC)
+tests_unit_io_test_LDFLAGS = $(TEST_LINK)
+tests_unit_io_test_LDADD = $(TEST_LIBS)
