@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 #
 # Shared by the tests that run real containers; source it first. It gives
-#   the runtime   RUNTIME (a command line; default: $GREFFON, else the greffon at the top of the tree), rt
+#   the runtime   RUNTIME (a command line; default: $GREFFON, else the greffon at the top of the tree), rt;
+#                 GREFFON_TEST_ARGS: global flags for each of its calls, such as --systemd-cgroup
 #   a work area   WORK, removed at exit together with every container, cgroup, mount and process made here
 #   bundles       new_bundle, set_config, with_args; jq filters see $ENV.BUNDLE, $ENV.WORK and $ENV.ID
 #   containers    ct_create, ct_start, ct_run, ct_delete, run_sh, run_probe, wait_gone, status_of
@@ -13,7 +14,7 @@ lib_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 lib_top=$(cd "$lib_dir/../.." && pwd)
 : "${GREFFON:=$lib_top/greffon}"
 : "${RUNTIME:=$GREFFON}"
-read -ra lib_runtime <<<"$RUNTIME"
+read -ra lib_runtime <<<"$RUNTIME ${GREFFON_TEST_ARGS:-}"
 
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/greffon-test-XXXXXX") || exit 1
 chmod 711 "$WORK" # a container's mapped root has to reach its bundle
