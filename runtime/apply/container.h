@@ -10,10 +10,11 @@
  */
 struct container_options {
 	const char *console_socket, *pid_file, *pidfd_socket;
-	bool run;		 /* no fifo: started by the GO word, in the same call */
-	bool detach;		 /* run --detach */
-	bool keep;		 /* run --keep: not deleted after it ended */
-	const char *config_text; /* saved beside the state */
+	const char *notify_socket; /* the caller's; NULL: none that can be used */
+	bool run;		   /* no fifo: started by the GO word, in the same call */
+	bool detach;		   /* run --detach */
+	bool keep;		   /* run --keep: not deleted after it ended */
+	const char *config_text;   /* saved beside the state */
 	size_t config_len;
 };
 
@@ -22,8 +23,11 @@ struct container_options {
 int container_create(const struct store *s, const struct plan *p, const struct host *h,
 		     const struct container_options *o, struct err *e);
 
-/* Starts a created container: startContainer hooks (in init), the program, poststart hooks. */
-int container_start(const struct store *s, const char *id, struct err *e);
+/* Starts a created container: startContainer hooks (in init), the program, poststart hooks.
+ * notify_socket (NULL: none): of a caller who waits until the container says that it is ready; then
+ * this ends when it does, or when it has ended. */
+int container_start(const struct store *s, const char *id, const char *notify_socket,
+		    struct err *e);
 
 /* Deletes: stopped or created; with force whatever its state, and a missing one is success.
  * Poststop hooks. */

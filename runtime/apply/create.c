@@ -6,6 +6,7 @@
 #include "apply/birth.h"
 #include "apply/container.h"
 #include "apply/hook.h"
+#include "apply/ready.h"
 #include "apply/tty.h"
 #include "base/log.h"
 #include "sys/sys.h"
@@ -20,6 +21,7 @@ struct create {
 	struct store_entry entry;
 	struct record record;
 	struct birth b;
+	struct ready ready;
 	bool claimed, hooks_due; /* the folder is ours; poststop hooks are owed */
 };
 
@@ -59,6 +61,10 @@ static int create_claim(struct create *c, struct err *e)
 	record_from_plan(&c->record, p, &c->b.cgroup, &c->a);
 	c->record.creating = true;
 	r = store_write(&c->entry, &c->record, e);
+	if (r == 0 && p->notify)
+		r = ready_make_folder(c->entry.dir, e);
+	if (r == 0 && p->notify && c->o->run) /* else start does */
+		r = ready_listen(c->entry.dir, c->o->notify_socket, &c->ready, e);
 	if (r == 0 && !c->o->run) {
 		/* init opens it as the root of its user namespace */
 		uid_t uid = idmap_outside(&p->ns.uid, 0);
@@ -150,16 +156,30 @@ static int create_commit(struct create *c, struct err *e)
 	return r;
 }
 
+/* In the foreground the process to watch is the runtime itself. */
+static bool create_is_ready(void *arg)
+{
+	const struct ready *r = arg;
+
+	if (ready_take(r) != 1)
+		return false;
+	ready_tell(r, 0);
+	return true;
+}
+
 /* The program runs. poststart hooks; in the foreground its end, and all that delete does. */
 static int create_supervise(struct create *c, struct err *e)
 {
 	struct hook_state st = {.status = "running", .pid = c->b.pid};
 	int r = hook_run(c->p, HOOK_POSTSTART, &st, HOOK_FAIL_STOPS, e);
 
+	if (r == 0 && c->o->detach && c->p->notify && ready_wait(&c->ready, c->b.pidfd) == 1)
+		ready_tell(&c->ready, c->b.pid);
 	if (r < 0 || c->o->detach)
 		return r;
 	birth_release(&c->b); /* while the program runs */
-	int status = tty_supervise(c->b.pidfd, c->b.pid, c->b.master, e);
+	const struct tty_watch watch = {c->ready.sock, create_is_ready, &c->ready};
+	int status = tty_supervise_watching(c->b.pidfd, c->b.pid, c->b.master, &watch, e);
 	if (status < 0 || c->o->keep)
 		return status;
 	fd_done(&c->b.pidfd);
@@ -170,6 +190,7 @@ static int create_supervise(struct create *c, struct err *e)
 static void create_done(struct create *c)
 {
 	birth_done(&c->b);
+	ready_done(&c->ready);
 	store_entry_done(&c->entry);
 	arena_done(&c->a);
 }
@@ -183,6 +204,7 @@ int container_create(const struct store *s, const struct plan *p, const struct h
 		.host = h,
 		.o = o,
 		.entry = {.dir = FD_NONE, .lock = FD_NONE},
+		.ready = READY_EMPTY,
 		.b = BIRTH_EMPTY};
 
 	c.b.p = p;

@@ -120,14 +120,18 @@ const char *const *process_environment(const struct plan *p, struct arena *a)
 {
 	const struct plan_process *pp = &p->process;
 
-	if (!pp->home_missing)
+	if (!pp->home_missing && pp->listen_pid == 0)
 		return pp->env;
 	const char **env = arena_array(a, pp->n_env + 2, sizeof(*env));
 	size_t n = 0;
-	for (size_t i = 0; i < pp->n_env; i++)
-		if (strncmp(pp->env[i], "HOME=", 5) != 0)
+	for (size_t i = 0; i < pp->n_env; i++) {
+		if (i + 1 == pp->listen_pid) /* whatever pid namespace this is */
+			env[n++] = arena_printf(a, "LISTEN_PID=%d", (int)getpid());
+		else if (!pp->home_missing || strncmp(pp->env[i], "HOME=", 5) != 0)
 			env[n++] = pp->env[i];
-	env[n] = arena_printf(a, "HOME=%s", process_home(p->creds.uid, a));
+	}
+	if (pp->home_missing)
+		env[n] = arena_printf(a, "HOME=%s", process_home(p->creds.uid, a));
 	return env;
 }
 

@@ -6,6 +6,7 @@
 
 #include "apply/container.h"
 #include "apply/hook.h"
+#include "apply/ready.h"
 #include "base/log.h"
 #include "state/status.h"
 #include "sys/sys.h"
@@ -49,11 +50,30 @@ static int start_release(const struct store_entry *en, int pidfd, struct err *e)
 	return n == 0 ? 0 : err_set(e, ECHILD, "%s", text);
 }
 
-int container_start(const struct store *s, const char *id, struct err *e)
+static int start_poststart(const struct store *s, struct store_entry *en, const struct record *rec,
+			   struct arena *a, struct err *e)
+{
+	struct hook_state hs = {.status = "running", .pid = rec->pid};
+	struct plan p = {0};
+	struct err why = {0};
+	int r = container_hooks(&p, en, rec, a, e);
+
+	if (r < 0)
+		return r;
+	fd_done(&en->lock); /* a hook may act on its own container */
+	r = hook_run(&p, HOOK_POSTSTART, &hs, HOOK_FAIL_STOPS, e);
+	/* runtime.md "start": a failing poststart hook stops and destroys the container */
+	if (r < 0 && container_delete(s, en->id, CONTAINER_DELETE_FORCE, &why) < 0)
+		log_warn("deleting after a failed poststart hook: %s", why.text);
+	return r;
+}
+
+int container_start(const struct store *s, const char *id, const char *notify_socket, struct err *e)
 {
 	struct arena a __attribute__((cleanup(arena_done))) = {0};
 	__attribute__((cleanup(store_entry_done))) struct store_entry en = {.dir = FD_NONE,
 									    .lock = FD_NONE};
+	__attribute__((cleanup(ready_done))) struct ready ready = READY_EMPTY;
 	struct record *rec;
 	int r = store_get(s, id, STORE_LOCK, &en, e);
 
@@ -70,23 +90,15 @@ int container_start(const struct store *s, const char *id, struct err *e)
 	autoclose int pidfd = status_pidfd(rec);
 	if (pidfd < 0)
 		return err_set(e, ESRCH, "container not running: no such process");
-	r = start_release(&en, pidfd, e);
+	/* a container that was created without it has nowhere to say so */
+	if (notify_socket != NULL && ready_has_folder(en.dir))
+		r = ready_listen(en.dir, notify_socket, &ready, e);
+	if (r == 0)
+		r = start_release(&en, pidfd, e);
 	(void)store_fifo_remove(&en);
-	if (r < 0)
-		return r;
-
-	struct plan p = {0};
-	r = container_hooks(&p, &en, rec, &a, e);
-	if (r < 0)
-		return r;
-	struct hook_state hs = {.status = "running", .pid = rec->pid};
-	fd_done(&en.lock); /* a hook may act on its own container */
-	r = hook_run(&p, HOOK_POSTSTART, &hs, HOOK_FAIL_STOPS, e);
-	if (r < 0) {
-		/* runtime.md "start": a failing poststart hook stops and destroys the container */
-		struct err why = {0};
-		if (container_delete(s, id, CONTAINER_DELETE_FORCE, &why) < 0)
-			log_warn("deleting after a failed poststart hook: %s", why.text);
-	}
+	if (r == 0)
+		r = start_poststart(s, &en, rec, &a, e);
+	if (r == 0 && ready.sock >= 0 && ready_wait(&ready, pidfd) == 1)
+		ready_tell(&ready, rec->pid);
 	return r;
 }

@@ -30,3 +30,12 @@ int tty_send_connected(int sock, int master, struct err *e);
  * -errno.
  */
 int tty_supervise(int pidfd, pid_t pid, int master, struct err *e);
+
+/* The same, and calls ready(arg) whenever fd can be read, until it returns true. */
+struct tty_watch {
+	int fd;
+	bool (*ready)(void *arg);
+	void *arg;
+};
+int tty_supervise_watching(int pidfd, pid_t pid, int master, const struct tty_watch *w,
+			   struct err *e);

@@ -34,6 +34,7 @@ struct relay {
 	int signals;
 	int master;
 	struct relay_end in, out;
+	struct tty_watch watch;
 	struct ring *to_master, *to_out;
 	struct termios saved;
 	bool raw, hung_up, ended, given_up;
@@ -208,7 +209,7 @@ static void relay_to_master(struct relay *r)
 		r->to_master->n = 0; /* nobody will ever read it */
 }
 
-enum relay_slot { RELAY_SIGNALS, RELAY_IN, RELAY_OUT, RELAY_MASTER, RELAY_SLOTS };
+enum relay_slot { RELAY_SIGNALS, RELAY_IN, RELAY_OUT, RELAY_MASTER, RELAY_WATCH, RELAY_SLOTS };
 
 static void relay_wants(const struct relay *r, struct pollfd p[static RELAY_SLOTS])
 {
@@ -226,6 +227,7 @@ static void relay_wants(const struct relay *r, struct pollfd p[static RELAY_SLOT
 	};
 	p[RELAY_OUT] =
 		(struct pollfd){.fd = r->to_out->n > 0 ? r->out.fd : FD_NONE, .events = POLLOUT};
+	p[RELAY_WATCH] = (struct pollfd){.fd = r->watch.fd, .events = POLLIN};
 	p[RELAY_MASTER] =
 		(struct pollfd){.fd = talk && master != 0 ? r->master : FD_NONE, .events = master};
 }
@@ -252,6 +254,8 @@ static int relay_step(struct relay *r, struct err *e)
 		relay_to_caller(r);
 	if (r->out.fd < 0)
 		r->to_out->n = 0; /* the reader is gone; the program must not wait for it */
+	if (p[RELAY_WATCH].revents != 0 && r->watch.ready(r->watch.arg))
+		r->watch.fd = FD_NONE;
 	if (p[RELAY_SIGNALS].revents != 0)
 		relay_take_signals(r);
 	return 0;
@@ -312,6 +316,14 @@ static int relay_run(struct relay *r, struct err *e)
 
 int tty_supervise(int pidfd, pid_t pid, int master, struct err *e)
 {
+	static const struct tty_watch nothing = {.fd = FD_NONE};
+
+	return tty_supervise_watching(pidfd, pid, master, &nothing, e);
+}
+
+int tty_supervise_watching(int pidfd, pid_t pid, int master, const struct tty_watch *w,
+			   struct err *e)
+{
 	static struct ring rings[2]; /* static: a page that is never used is never touched */
 	struct relay r = {
 		.to_master = &rings[0],
@@ -319,6 +331,7 @@ int tty_supervise(int pidfd, pid_t pid, int master, struct err *e)
 		.pidfd = pidfd,
 		.pid = pid,
 		.master = master,
+		.watch = *w,
 		.in = {FD_NONE, FD_NONE, -1},
 		.out = {FD_NONE, FD_NONE, -1},
 	};

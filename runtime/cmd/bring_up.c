@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "apply/container.h"
+#include "base/log.h"
 #include "host/host.h"
 #include "spec/load.h"
 
@@ -14,16 +15,31 @@
 
 /* sd_listen_fds(3): a number in LISTEN_FDS is for us only when LISTEN_PID names us; conmon rewrites
  * it. */
-static unsigned int bring_up_listen_fds(void)
+void bring_up_listen(struct plan_options *o)
 {
 	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
 	uint64_t n, p;
 
 	if (fds == NULL || num_u64(fds, BRING_UP_MAX_FDS, &n) < 0)
-		return 0;
+		return;
 	if (pid != NULL && (num_u64(pid, INT32_MAX, &p) < 0 || (pid_t)p != getpid()))
-		return 0;
-	return (unsigned int)n;
+		return;
+	o->listen_fds = (unsigned int)n;
+	o->listen_fdnames = getenv("LISTEN_FDNAMES");
+}
+
+const char *bring_up_notify_socket(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+
+	if (path == NULL || path[0] == '\0')
+		return NULL;
+	if (path[0] == '/' || path[0] == '@')
+		return path;
+	log_warn("NOTIFY_SOCKET: '%.100s' is not a unix socket, nobody is told when the container "
+		 "is ready",
+		 path);
+	return NULL;
 }
 
 int bring_up_check_fds(uint64_t n, struct err *e)
@@ -54,20 +70,21 @@ static int bring_up_check_console(const struct bring_up_options *o, const struct
 
 int bring_up_plan(const struct cmd_global *g, const struct bring_up_options *o, const char *id,
 		  enum bring_up_how how, const struct bundle *b, const struct host *h,
-		  struct plan *p, struct err *e)
+		  const char *notify_dir, struct plan *p, struct err *e)
 {
 	struct plan_options po = {
 		.id = id,
 		.bundle = b->path,
 		.no_pivot = o->no_pivot,
 		.no_new_keyring = o->no_new_keyring,
-		.listen_fds = bring_up_listen_fds(),
+		.notify_dir = notify_dir,
 		.console_socket = o->console_socket != NULL,
 		.detach = how == BRING_UP_CREATE || o->detach,
 	};
 	struct plan_input in = {.config = b->config, .host = h, .options = &po};
 	int r = cmd_manager(g, &po.manager, e);
 
+	bring_up_listen(&po);
 	if (r < 0)
 		return r;
 	if (o->preserve_fds.v > BRING_UP_MAX_FDS)
@@ -93,6 +110,12 @@ static int bring_up_paths(const struct cmd_global *g, struct container_options *
 	return 0;
 }
 
+static const char *bring_up_notify_dir(const struct container_options *co, const struct store *s,
+				       const char *id, struct arena *a)
+{
+	return co->notify_socket == NULL ? NULL : arena_printf(a, "%s/%s/notify", s->root_path, id);
+}
+
 int bring_up(const struct cmd_global *g, const struct bring_up_options *o, const char *id,
 	     enum bring_up_how how, struct err *e)
 {
@@ -104,6 +127,7 @@ int bring_up(const struct cmd_global *g, const struct bring_up_options *o, const
 		.console_socket = o->console_socket,
 		.pid_file = o->pid_file,
 		.pidfd_socket = o->pidfd_socket,
+		.notify_socket = bring_up_notify_socket(),
 		.run = how == BRING_UP_RUN,
 		.detach = o->detach,
 		.keep = o->keep,
@@ -121,7 +145,8 @@ int bring_up(const struct cmd_global *g, const struct bring_up_options *o, const
 	if (r == 0)
 		r = host_open(&h, "/", g->arena, e);
 	if (r == 0)
-		r = bring_up_plan(g, o, id, how, &b, &h, &p, e);
+		r = bring_up_plan(g, o, id, how, &b, &h, bring_up_notify_dir(&co, &s, id, g->arena),
+				  &p, e);
 	if (r == 0)
 		r = bring_up_check_console(o, &p, how == BRING_UP_CREATE || o->detach, e);
 	if (r == 0)

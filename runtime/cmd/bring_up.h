@@ -47,7 +47,13 @@ struct bundle;
 struct host;
 int bring_up_plan(const struct cmd_global *g, const struct bring_up_options *o, const char *id,
 		  enum bring_up_how how, const struct bundle *b, const struct host *h,
-		  struct plan *p, struct err *e);
+		  const char *notify_dir, struct plan *p, struct err *e);
+
+/* The caller's NOTIFY_SOCKET; NULL: none, or none that is a unix socket. */
+const char *bring_up_notify_socket(void);
+
+/* The caller's LISTEN_FDS when they are meant for this process, with their names. */
+void bring_up_listen(struct plan_options *o);
 
 /* --preserve-fds N (exec's too): descriptors 3 to 3+N-1 must be open. -EINVAL: more than any use;
  * -EBADF. */

@@ -220,6 +220,7 @@ static int exec_plan(const struct cmd_global *g, const struct exec_options *o, i
 		.console_socket = o->console_socket != NULL,
 		.detach = o->detach,
 	};
+	bring_up_listen(&po);
 	int r = store_load_config(en, g->arena, &text, &len, e);
 
 	if (r == 0)
@@ -255,7 +256,7 @@ static int exec_run(const struct cmd_global *g, const void *options, int n, char
 		.detach = o->detach,
 		.ignore_paused = o->ignore_paused,
 	};
-	int r = bring_up_check_fds(o->preserve_fds.v, e);
+	int r = bring_up_check_fds(o->preserve_fds.v, e); /* before it is cut to size */
 
 	if (r == 0)
 		r = store_open(&s, g->root, STORE_EXISTING, g->arena, e);
@@ -270,6 +271,8 @@ static int exec_run(const struct cmd_global *g, const void *options, int n, char
 		r = exec_plan(g, o, n, operands, &en, rec, &h, &p, &co.types, e);
 	if (r == 0)
 		r = exec_check(o, &p, e);
+	if (r == 0)
+		r = bring_up_check_fds(p.process.preserve_fds, e);
 	if (r < 0)
 		return r;
 	co.cache = p.seccomp.profile != NULL ? store_seccomp_cache(&s) : FD_NONE;

@@ -31,7 +31,7 @@ static int plan_run(const struct cmd_global *g, const void *options, int n, char
 	if (r == 0)
 		r = bundle_load(&b, o->up.bundle, o->up.config, g->arena, e);
 	if (r == 0)
-		r = bring_up_plan(g, &o->up, id, BRING_UP_RUN, &b, &h, &p, e);
+		r = bring_up_plan(g, &o->up, id, BRING_UP_RUN, &b, &h, NULL, &p, e);
 	if (r < 0)
 		return r;
 	size_t len;

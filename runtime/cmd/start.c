@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "apply/container.h"
+#include "cmd/bring_up.h"
 #include "cmd/cmd.h"
 
 static int start_run(const struct cmd_global *g, const void *options, int n, char **operands,
@@ -10,7 +11,7 @@ static int start_run(const struct cmd_global *g, const void *options, int n, cha
 
 	(void)options;
 	(void)n;
-	return r < 0 ? r : container_start(&s, operands[0], e);
+	return r < 0 ? r : container_start(&s, operands[0], bring_up_notify_socket(), e);
 }
 
 const struct cmd cmd_start = {

@@ -48,16 +48,39 @@ static bool env_has_value(const struct plan_process *pp, const char *name_equals
 	return false;
 }
 
-int env_build(struct plan *p, const struct oci_process *o, unsigned int listen_fds, struct err *e)
+/* sd_listen_fds(3), sd_notify(3). */
+static void env_systemd(struct plan *p, struct env_table *t, const struct plan_options *options,
+			bool notify)
+{
+	static const char pid[] = "LISTEN_PID=1";
+
+	if (options->listen_fds > 0) {
+		env_set(&p->process, t,
+			arena_printf(p->arena, "LISTEN_FDS=%u", options->listen_fds));
+		env_set(&p->process, t, pid);
+		for (size_t i = 0; i < p->process.n_env; i++)
+			if (p->process.env[i] == pid)
+				p->process.listen_pid = i + 1;
+		if (options->listen_fdnames != NULL)
+			env_set(&p->process, t,
+				arena_printf(p->arena, "LISTEN_FDNAMES=%s",
+					     options->listen_fdnames));
+	}
+	if (notify)
+		env_set(&p->process, t, "NOTIFY_SOCKET=" PLAN_NOTIFY_DIR "/notify.sock");
+}
+
+int env_build(struct plan *p, const struct oci_process *o, const struct plan_options *options,
+	      bool notify, struct err *e)
 {
 	struct plan_process *pp = &p->process;
 	size_t room = 16;
 
 	if (o->n_env > UINT32_MAX / 8)
 		return err_set(e, E2BIG, "process.env: has %zu entries", o->n_env);
-	/* LISTEN_FDS, LISTEN_PID and the end */
-	pp->env = arena_array(p->arena, o->n_env + 3, sizeof(*pp->env));
-	while (room < 2 * (o->n_env + 2))
+	/* LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES, NOTIFY_SOCKET and the end */
+	pp->env = arena_array(p->arena, o->n_env + 5, sizeof(*pp->env));
+	while (room < 2 * (o->n_env + 4))
 		room *= 2;
 	struct env_table t = {arena_array(p->arena, room, sizeof(*t.slot)), room - 1};
 	for (size_t i = 0; i < o->n_env; i++) {
@@ -69,10 +92,7 @@ int env_build(struct plan *p, const struct oci_process *o, unsigned int listen_f
 				o->env[i]);
 		env_set(pp, &t, o->env[i]);
 	}
-	if (listen_fds > 0) {
-		env_set(pp, &t, arena_printf(p->arena, "LISTEN_FDS=%u", listen_fds));
-		env_set(pp, &t, "LISTEN_PID=1");
-	}
+	env_systemd(p, &t, options, notify);
 	/* an empty one is no home either, as runc has it */
 	pp->home_missing = !env_has_value(pp, "HOME=");
 	return 0;

@@ -21,4 +21,4 @@ libgreffon_a_SOURCES += \
 	runtime/plan/mask.c \
 	runtime/plan/mount.c \
 	runtime/plan/mountopt.c runtime/plan/mountopt.h
-libgreffon_a_SOURCES += runtime/plan/netdev.c runtime/plan/rdt.c
+libgreffon_a_SOURCES += runtime/plan/netdev.c runtime/plan/rdt.c runtime/plan/ready.c runtime/plan/ready.h

@@ -247,6 +247,7 @@ struct plan_process {
 	const char **argv; /* NULL-terminated; NULL when the config has no process */
 	const char **env;  /* NULL-terminated */
 	size_t n_env;
+	size_t listen_pid; /* env[listen_pid - 1] is LISTEN_PID, known at the end; 0: none */
 	bool home_missing; /* HOME is set from the container's passwd file, else "/" */
 	const char *cwd;
 	bool terminal;
@@ -346,6 +347,7 @@ struct plan {
 	struct plan_hooks hooks[HOOK_KINDS];
 	struct plan_sysctl *sysctl;
 	size_t n_sysctl;
+	bool notify; /* the container says by NOTIFY_SOCKET that it is ready, see apply/ready.h */
 	struct plan_rdt rdt;
 	struct plan_netdev *netdev;
 	size_t n_netdev;
@@ -353,13 +355,18 @@ struct plan {
 	size_t n_annotation;
 };
 
+/* Where the container's NOTIFY_SOCKET is: that of the peers. */
+#define PLAN_NOTIFY_DIR "/run/notify"
+
 /* What the command line adds to the config. */
 struct plan_options {
 	const char *id;
 	const char *bundle; /* absolute */
 	bool no_pivot, no_new_keyring;
 	unsigned int preserve_fds;
-	unsigned int listen_fds; /* of the caller's LISTEN_FDS */
+	unsigned int listen_fds;    /* of the caller's LISTEN_FDS */
+	const char *listen_fdnames; /* of the caller's LISTEN_FDNAMES; NULL: none */
+	const char *notify_dir; /* the caller waits for readiness: folder of the socket, absolute */
 	enum plan_cgroup_manager manager;
 	bool console_socket; /* --console-socket was given */
 	bool detach;	     /* create, or run/exec --detach */
@@ -385,6 +392,7 @@ int plan_seccomp_build(struct plan *p, const struct plan_input *in, struct err *
 int plan_hook_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_sysctl_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_netdev_build(struct plan *p, const struct plan_input *in, struct err *e);
+int plan_ready_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_rdt_build(struct plan *p, const struct plan_input *in, struct err *e);
 
 /* The container joins, by path, the namespace of a type (CLONE_NEW*) in which the runtime itself

@@ -4,6 +4,7 @@
 #include "libocispec/oci.h"
 #include "plan/env.h"
 #include "plan/plan.h"
+#include "plan/ready.h"
 #include "plan/sched.h"
 
 static const struct {
@@ -130,7 +131,7 @@ int plan_process_build(struct plan *p, const struct plan_input *in, struct err *
 	if (r == 0)
 		r = process_cwd(p, o, e);
 	if (r == 0)
-		r = env_build(p, o, in->options->listen_fds, e);
+		r = env_build(p, o, in->options, ready_is_wanted(p, in), e);
 	size_t total = 0;
 	if (r == 0)
 		r = process_fits("args", o->args, o->n_args, &total, e);

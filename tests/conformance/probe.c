@@ -10,6 +10,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -367,6 +368,86 @@ static int cmd_agent(int argc, char **argv)
 	return 0;
 }
 
+static socklen_t unix_address(struct sockaddr_un *addr, const char *path)
+{
+	size_t n = strlen(path);
+
+	*addr = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (n >= sizeof(addr->sun_path))
+		exit(1);
+	memcpy(addr->sun_path, path, n);
+	if (path[0] == '@')
+		addr->sun_path[0] = '\0';
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
+}
+
+/* notify TEXT...: says them to NOTIFY_SOCKET, a datagram each; "|" stands for a line break */
+static int cmd_notify(int argc, char **argv)
+{
+	struct sockaddr_un addr;
+	const char *path = getenv("NOTIFY_SOCKET");
+	int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (!path) {
+		puts("notify=none");
+		return 1;
+	}
+	socklen_t len = unix_address(&addr, path);
+	for (int i = 1; i < argc; i++) {
+		for (char *c = argv[i]; *c; c++)
+			*c = *c == '|' ? '\n' : *c;
+		ssize_t r = sendto(s, argv[i], strlen(argv[i]), 0, (struct sockaddr *)&addr, len);
+		printf("notify%d=%s\n", i, name_of(r < 0 ? errno : 0));
+	}
+	return 0;
+}
+
+/* manager SOCKET: a service manager; prints each datagram on one line, with the sender's pid */
+static int cmd_manager(int argc, char **argv)
+{
+	struct sockaddr_un addr;
+	int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1;
+
+	if (argc < 2)
+		return 1;
+	socklen_t len = unix_address(&addr, argv[1]);
+	if (bind(s, (struct sockaddr *)&addr, len) < 0 ||
+	    setsockopt(s, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
+		return 1;
+	setvbuf(stdout, NULL, _IONBF, 0);
+	puts("listening=1");
+	for (;;) {
+		char text[4096];
+		struct iovec iov = {text, sizeof(text) - 1};
+		union {
+			struct cmsghdr head;
+			char space[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
+		} control;
+		struct msghdr msg = {.msg_iov = &iov,
+				     .msg_iovlen = 1,
+				     .msg_control = control.space,
+				     .msg_controllen = sizeof(control.space)};
+		ssize_t n = recvmsg(s, &msg, MSG_CMSG_CLOEXEC);
+		struct ucred who = {0};
+		int fd = -1;
+
+		if (n < 0)
+			return 1;
+		for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
+			if (c->cmsg_type == SCM_CREDENTIALS)
+				memcpy(&who, CMSG_DATA(c), sizeof(who));
+			if (c->cmsg_type == SCM_RIGHTS)
+				memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+		}
+		text[n] = '\0';
+		for (char *c = text; *c; c++)
+			*c = *c == '\n' ? '|' : *c;
+		printf("from=%d fd=%d %s\n", (int)who.pid, fd >= 0, text);
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -377,7 +458,7 @@ int main(int argc, char **argv)
 		{"rlimits", cmd_rlimits}, {"clock", cmd_clock},	    {"attrs", cmd_attrs},
 		{"tty", cmd_tty},	  {"open", cmd_open},	    {"call", cmd_call},
 		{"fork", cmd_fork},	  {"signals", cmd_signals}, {"console", cmd_console},
-		{"agent", cmd_agent},
+		{"agent", cmd_agent},	  {"notify", cmd_notify},   {"manager", cmd_manager},
 	};
 
 	for (size_t i = 0; argc > 1 && i < sizeof(cmds) / sizeof(cmds[0]); i++)
