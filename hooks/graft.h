@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/num.h"
+#include "libocispec/json.h"
 
 /*
  * libgraft: what of a node's fabrics (GPUs, RDMA, interconnects, MPI) goes into a container.
@@ -123,6 +124,19 @@ struct graft_common {
 	struct graft_node node;
 };
 
+/* Something of the host's file system that a domain's devices are used with. */
+enum graft_file_kind {
+	GRAFT_FILE_DATA,    /* configuration: /etc/cufile.json */
+	GRAFT_FILE_LIBRARY, /* a library or a folder of them, at the same path inside */
+	GRAFT_FILE_SOCKET,  /* of a daemon that all containers would share: where policy allows */
+};
+
+struct graft_file {
+	enum graft_domain domain;
+	enum graft_file_kind kind;
+	const char *path; /* absolute */
+};
+
 /* "gpu driver 580.95.05", "rdma netns shared": for people, for library choices, and recorded. */
 struct graft_fact {
 	enum graft_domain domain;
@@ -150,6 +164,10 @@ struct graft_inventory {
 		struct graft_common *v;
 		size_t n, cap;
 	} common;
+	struct graft_files {
+		struct graft_file *v;
+		size_t n, cap;
+	} file;
 	struct graft_facts {
 		struct graft_fact *v;
 		size_t n, cap;
@@ -262,8 +280,8 @@ struct graft_policy {
 	unsigned int enable; /* GRAFT_BIT of the domains that may be granted at all */
 	enum graft_env env;
 	struct graft_rule rule[GRAFT_DOMAINS];
-	unsigned int caps;    /* GRAFT_CAP_* that may be granted */
-	bool mad, uvm_tools;  /* nodes with power over others: false by default */
+	unsigned int caps;	      /* GRAFT_CAP_* that may be granted */
+	bool mad, uvm_tools, sockets; /* nodes with power over others: false by default */
 	uint64_t memlock_max; /* bytes; UINT64_MAX: unlimited; 0: the config's own limit stays */
 	struct graft_limit *limit; /* rdma.max of granted devices where no one asks */
 	size_t n_limit;
@@ -365,7 +383,8 @@ int graft_edit(const struct graft_inventory *inv, const struct graft_request *r,
 	       const struct graft_policy *policy, struct arena *a, struct graft_edits *out,
 	       struct err *e);
 
-/* Sets e: "graft DOMAIN: TEXT [GRAFT-CODE]". Returns -code. */
+/* d: GRAFT_DOMAINS for what belongs to none. Sets e: "graft DOMAIN: TEXT [GRAFT-CODE]". Returns
+ * -code. */
 int graft_refuse(struct err *e, int code, enum graft_domain d, const char *name, const char *fmt,
 		 ...) PRINTF(5, 6);
 

@@ -1,4 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # libgraft. A domain a file.
 libgreffon_a_SOURCES += \
-	hooks/graft.h
+	hooks/amd.c \
+	hooks/dump.c \
+	hooks/edits.c \
+	hooks/fabric.c \
+	hooks/graft.h \
+	hooks/inventory.c \
+	hooks/note.c \
+	hooks/nvidia.c \
+	hooks/nvidia_extra.c \
+	hooks/nvidia_libraries.c hooks/nvidia_libraries.h \
+	hooks/nvidia_mig.c \
+	hooks/place.c \
+	hooks/policy.c hooks/policy.def \
+	hooks/rdma.c \
+	hooks/request.c \
+	hooks/select.c hooks/select.h \
+	hooks/tree.c hooks/tree.h \
+	hooks/values.c hooks/values.h

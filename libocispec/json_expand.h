@@ -15,6 +15,7 @@
  *   OJ_STRS         fewest items      OJ_U64S max            OJ_ENMS the enum     OJ_OBJS the struct
  *   OJ_MAP          nothing           OJ_OBJMAP the struct
  *   OJ_KEY()        the first row of a struct that is a map's value: its key
+ * OJ_ALLOW_UNKNOWN may be defined as false beside OJ_AS_TABLES: unknown properties are errors then.
  */
 /* clang-format on */
 #undef OJ_ENUM
@@ -67,6 +68,9 @@
 
 #ifdef OJ_AS_TABLES
 #undef OJ_AS_TABLES
+#ifndef OJ_ALLOW_UNKNOWN
+#define OJ_ALLOW_UNKNOWN true
+#endif
 /* clang-format off */
 #define OJ_ENUM(T, none) static const char *const T##_names[] = { NULL,
 #define OJ_VALUE(constant, text) [constant] = text,
@@ -86,7 +90,7 @@
 		_Static_assert(sizeof(fields) / sizeof(*fields) <= 64, "one bit a property");      \
 		return fields;                                                                     \
 	}                                                                                          \
-	const struct oj_object T##_object = {#T, sizeof(struct T), T##_fields, true};
+	const struct oj_object T##_object = {#T, sizeof(struct T), T##_fields, OJ_ALLOW_UNKNOWN};
 #define OPT false
 #define REQ true
 #define OJ_AT(m, k, req, kind_)                                                                    \

@@ -67,7 +67,7 @@ struct cmd {
 
 extern const struct cmd cmd_create, cmd_start, cmd_run, cmd_exec, cmd_state, cmd_kill, cmd_delete,
 	cmd_list, cmd_ps, cmd_pause, cmd_resume, cmd_update, cmd_events, cmd_spec, cmd_features,
-	cmd_plan;
+	cmd_plan, cmd_graft;
 
 /* All commands in the order of the help text, NULL at the end (cmd/table.c). */
 extern const struct cmd *const cmd_table[];

@@ -8,6 +8,9 @@ libgreffon_a_SOURCES += \
 	runtime/cmd/events.c \
 	runtime/cmd/exec.c \
 	runtime/cmd/features.c \
+	runtime/cmd/graft.c runtime/cmd/graft.h \
+	runtime/cmd/graft_check.c \
+	runtime/cmd/graft_list.c \
 	runtime/cmd/kill.c \
 	runtime/cmd/list.c \
 	runtime/cmd/options.c runtime/cmd/options.h \

@@ -6,7 +6,7 @@
 const struct cmd *const cmd_table[] = {
 	&cmd_create, &cmd_start, &cmd_run,	&cmd_exec,  &cmd_state,	 &cmd_kill,
 	&cmd_delete, &cmd_list,	 &cmd_ps,	&cmd_pause, &cmd_resume, &cmd_update,
-	&cmd_events, &cmd_spec,	 &cmd_features, &cmd_plan,  NULL,
+	&cmd_events, &cmd_spec,	 &cmd_features, &cmd_plan,  &cmd_graft,	 NULL,
 };
 
 int cmd_manager(const struct cmd_global *g, enum plan_cgroup_manager *out, struct err *e)

@@ -43,13 +43,27 @@ static void host_status(struct host *h)
 		h->ignored_signals = strtoull(line + 8, NULL, 16);
 }
 
-int host_open(struct host *h, const char *root, struct arena *a, struct err *e)
+int host_open_tree(struct host *h, const char *root, struct arena *a, struct err *e)
 {
-	*h = (struct host){.arena = a, .euid = geteuid(), .egid = getegid()};
+	*h = (struct host){
+		.arena = a,
+		.euid = geteuid(),
+		.egid = getegid(),
+		.captured = strcmp(root, "/") != 0,
+	};
 	h->root = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (h->root < 0)
 		return err_sys(e, errno, "'%s'", root);
 	h->in_userns = host_is_in_userns(h);
+	return 0;
+}
+
+int host_open(struct host *h, const char *root, struct arena *a, struct err *e)
+{
+	int r = host_open_tree(h, root, a, e);
+
+	if (r < 0)
+		return r;
 	host_status(h);
 	return cgroupfs_probe(h, e);
 }

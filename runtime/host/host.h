@@ -16,6 +16,8 @@
 struct host {
 	int root; /* O_PATH of "/" or of a captured tree; borrowed from host_open()'s caller after
 		     done */
+	bool captured; /* root is no node's "/": device nodes stand in its nodes.tsv (hooks/tree.h)
+			*/
 	struct arena *arena;
 	uid_t euid; /* of the runtime */
 	gid_t egid;
@@ -27,4 +29,6 @@ struct host {
 
 /* Opens the node's own root ("/") and reads the cheap facts. 0 or -errno. */
 int host_open(struct host *h, const char *root, struct arena *a, struct err *e);
+/* Without its cgroups and the runtime's own status: for what looks at devices only. */
+int host_open_tree(struct host *h, const char *root, struct arena *a, struct err *e);
 void host_done(struct host *h);

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <string.h>
+
+#include "hooks/tree.h"
+
+/*
+ * Verbs devices of every provider. A device is joined from its parts by what sysfs says of each
+ * (ibdev, dev), never by the number in a name: udev renames RDMA devices, functions without an
+ * infiniband child leave holes (BlueField, a VF in another network namespace), and beyond 32 the
+ * minor numbers are dynamic.
+ */
+
+#define RDMA_VERBS "sys/class/infiniband_verbs"
+#define RDMA_MAD "sys/class/infiniband_mad"
+#define RDMA_CLASS "sys/class/infiniband"
+
+static void rdma_ports(const struct tree *t, struct graft_device *dev, const char *ibdev)
+{
+	struct tree_list ports = tree_list(t, RDMA_CLASS "/%s/ports", ibdev);
+	const char *type = tree_read(t, RDMA_CLASS "/%s/hca_type", ibdev), *layer = NULL;
+
+	dev->active = false;
+	for (size_t i = 0; i < ports.n; i++) {
+		const char *state =
+			tree_read(t, RDMA_CLASS "/%s/ports/%s/state", ibdev, ports.v[i]);
+
+		dev->active = dev->active || (state != NULL && strstr(state, "ACTIVE") != NULL);
+		if (layer == NULL)
+			layer = tree_read(t, RDMA_CLASS "/%s/ports/%s/link_layer", ibdev,
+					  ports.v[i]);
+	}
+	if (type != NULL || layer != NULL)
+		dev->model = arena_printf(t->a, "%s%s%s", type != NULL ? type : "",
+					  type != NULL && layer != NULL ? " " : "",
+					  layer != NULL ? layer : "");
+}
+
+/* Of the same function; a soft device (rxe, siw) names its one netdev beside its GIDs instead. */
+static void rdma_netdevs(const struct tree *t, struct graft_device *dev, const char *ibdev)
+{
+	struct tree_list net = tree_list(t, RDMA_CLASS "/%s/device/net", ibdev);
+	const char *soft =
+		net.n > 0 ? NULL : tree_read(t, RDMA_CLASS "/%s/ports/1/gid_attrs/ndevs/0", ibdev);
+
+	if (soft != NULL && soft[0] != '\0' && strchr(soft, '\n') == NULL)
+		*ARENA_PUSH(t->a, &net) = soft;
+	dev->netdev = net.v;
+	dev->n_netdev = net.n;
+	for (size_t i = 0; i < net.n; i++)
+		inventory_alias(dev, t->a, arena_printf(t->a, "net:%s", net.v[i]));
+}
+
+static void rdma_describe(const struct tree *t, struct graft_device *dev, const char *ibdev)
+{
+	const char *guid = tree_read(t, RDMA_CLASS "/%s/node_guid", ibdev);
+
+	rdma_ports(t, dev, ibdev);
+	if (guid != NULL)
+		inventory_alias(dev, t->a, arena_printf(t->a, "guid:%s", guid));
+	rdma_netdevs(t, dev, ibdev);
+}
+
+static void rdma_place(const struct tree *t, struct graft_device *dev, const char *link)
+{
+	dev->place = place_of(t, link);
+	if (dev->place.bdf == NULL)
+		return;
+	dev->driver = tree_link_base(t, "sys/bus/pci/devices/%s/driver", dev->place.bdf);
+	inventory_alias(dev, t->a, dev->place.bdf);
+}
+
+static void rdma_uverbs(const struct tree *t, struct graft_inventory *inv, const char *name)
+{
+	struct graft_node node;
+	dev_t number;
+	const char *ibdev = tree_read(t, RDMA_VERBS "/%s/ibdev", name);
+
+	if (!tree_dev(t, &number, RDMA_VERBS "/%s/dev", name))
+		return;
+	bool named = ibdev != NULL && ibdev[0] != '\0' && strpbrk(ibdev, "/\n\t ") == NULL;
+	struct graft_device *dev = inventory_add(inv, t->a, GRAFT_RDMA, named ? ibdev : name);
+	if (named)
+		inventory_alias(dev, t->a, name);
+	rdma_place(t, dev, tree_link(t, RDMA_VERBS "/%s", name));
+	tree_node_of(t, "/dev/infiniband", name, number, &node);
+	inventory_node(dev, t->a, GRAFT_ROLE_DEVICE, &node);
+	if (named && tree_exists(t, RDMA_CLASS "/%s", ibdev)) {
+		rdma_describe(t, dev, ibdev);
+		return;
+	}
+	dev->active = false;
+	dev->unavailable = "the kernel shows no RDMA device behind it here; it may be in another "
+			   "network namespace";
+}
+
+static bool rdma_has(const struct graft_inventory *inv, size_t from, const char *ibdev)
+{
+	for (size_t i = from; i < inv->device.n; i++)
+		if (strcmp(inv->device.v[i].name, ibdev) == 0)
+			return true;
+	return false;
+}
+
+/* Devices without a uverbs: the module of the character devices is not there. */
+static void rdma_without_verbs(const struct tree *t, struct graft_inventory *inv, size_t from)
+{
+	struct tree_list all = tree_list(t, RDMA_CLASS);
+
+	for (size_t i = 0; i < all.n; i++) {
+		if (rdma_has(inv, from, all.v[i]))
+			continue;
+		struct graft_device *dev = inventory_add(inv, t->a, GRAFT_RDMA, all.v[i]);
+		rdma_place(t, dev, tree_link(t, RDMA_CLASS "/%s", all.v[i]));
+		rdma_describe(t, dev, all.v[i]);
+		dev->unavailable = "it has no uverbs device; load the module ib_uverbs";
+	}
+}
+
+/* umadN and issmN say which device and port they are of. */
+static void rdma_mad(const struct tree *t, struct graft_inventory *inv, size_t from)
+{
+	struct tree_list all = tree_list(t, RDMA_MAD);
+
+	for (size_t i = 0; i < all.n; i++) {
+		const char *name = all.v[i], *ibdev = tree_read(t, RDMA_MAD "/%s/ibdev", name);
+		struct graft_node node;
+		dev_t number;
+
+		if (ibdev == NULL || !tree_dev(t, &number, RDMA_MAD "/%s/dev", name))
+			continue;
+		tree_node_of(t, "/dev/infiniband", name, number, &node);
+		for (size_t k = from; k < inv->device.n; k++)
+			if (strcmp(inv->device.v[k].name, ibdev) == 0)
+				inventory_node(&inv->device.v[k], t->a,
+					       strncmp(name, "issm", 4) == 0 ? GRAFT_ROLE_SM
+									     : GRAFT_ROLE_MAD,
+					       &node);
+	}
+}
+
+/* What MELLANOX_VISIBLE_DEVICES counts: NVIDIA's adapters by PCI address. */
+static void rdma_mellanox(const struct tree *t, struct graft_inventory *inv, size_t from)
+{
+	unsigned int n = 0;
+
+	for (size_t i = from; i < inv->device.n; i++) {
+		struct graft_device *dev = &inv->device.v[i];
+		if (dev->driver != NULL && strncmp(dev->driver, "mlx", 3) == 0)
+			inventory_alias(dev, t->a, arena_printf(t->a, "mlx:%u", n++));
+	}
+}
+
+void rdma_discover(const struct tree *t, struct graft_inventory *inv)
+{
+	size_t from = inv->device.n;
+	struct tree_list verbs = tree_list(t, RDMA_VERBS);
+	struct graft_node cm;
+	dev_t number;
+
+	for (size_t i = 0; i < verbs.n; i++)
+		rdma_uverbs(t, inv, verbs.v[i]);
+	rdma_without_verbs(t, inv, from);
+	inventory_sort(inv, from);
+	rdma_mad(t, inv, from);
+	rdma_mellanox(t, inv, from);
+	if (tree_dev(t, &number, "sys/class/misc/rdma_cm/dev")) {
+		tree_node_of(t, "/dev/infiniband", "rdma_cm", number, &cm);
+		inventory_common(inv, t->a, GRAFT_RDMA, GRAFT_ROLE_CONTROL, &cm);
+	}
+	const char *mode = tree_read(t, "sys/module/ib_core/parameters/netns_mode");
+	if (mode != NULL)
+		inventory_fact(inv, t->a, GRAFT_RDMA, "netns",
+			       mode[0] == 'Y' || mode[0] == '1' ? "shared" : "exclusive");
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/graft.h"
+
+#include <string.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "host/host.h"
+#include "libocispec/oci.h"
+#include "spec/load.h"
+
+struct graft_options {
+	const char *host, *format, *bundle, *config;
+	struct cmd_list annotation, env;
+};
+
+/* greffon-graft(8) EXIT STATUS. */
+static int graft_status(const struct err *e)
+{
+	switch (e->code) {
+	case EACCES:
+		return 3;
+	case ENODEV:
+		return 4;
+	case ESTALE:
+		return 5;
+	case ELIBBAD:
+		return 6;
+	case EPERM:
+		return 7;
+	default:
+		return 2;
+	}
+}
+
+static int graft_print(const char *text, size_t len, struct err *e)
+{
+	int r = io_write_all(STDOUT_FILENO, text, len);
+
+	return r < 0 ? err_sys(e, -r, "standard output") : 0;
+}
+
+static int graft_format(const struct graft_options *o, bool *json, struct err *e)
+{
+	*json = o->format != NULL && strcmp(o->format, "json") == 0;
+	if (o->format != NULL && !*json && strcmp(o->format, "text") != 0)
+		return err_set(e, EINVAL, "--format: '%.100s' is neither text nor json", o->format);
+	return 0;
+}
+
+/* Options of plan that stand before another word would be without effect. */
+static int graft_only_plan(const struct graft_options *o, const char *word, struct err *e)
+{
+	const struct {
+		const char *name;
+		bool given;
+	} options[] = {{"bundle", o->bundle != NULL},
+		       {"config", o->config != NULL},
+		       {"annotation", o->annotation.n > 0},
+		       {"env", o->env.n > 0}};
+
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (options[i].given)
+			return err_set(e, EINVAL, "--%s: belongs to graft plan, not to graft %s",
+				       options[i].name, word);
+	return 0;
+}
+
+/* ---- graft list ---- */
+
+static int graft_list(const struct graft_options *o, const struct host *h, struct arena *a,
+		      struct err *e)
+{
+	struct graft_inventory inv;
+	bool json;
+	size_t len;
+	int r = graft_format(o, &json, e);
+
+	if (r == 0)
+		r = graft_only_plan(o, "list", e);
+	if (r == 0)
+		r = graft_discover(h, GRAFT_ALL_DEVICES, a, &inv, e);
+	if (r < 0)
+		return r;
+	const char *text = json ? graft_list_json(&inv, a, &len) : graft_list_text(&inv, a, &len);
+	return graft_print(text, len, e);
+}
+
+/* ---- graft plan ---- */
+
+/* KEY=VALUE; a key of annotations may leave its prefix out. */
+static int graft_annotation(struct arena *a, const char *word, struct oci_map_entry *out,
+			    struct err *e)
+{
+	const char *equals = strchr(word, '=');
+
+	if (equals == NULL || equals == word)
+		return err_set(e, EINVAL, "--annotation: must be KEY=VALUE, got '%.100s'", word);
+	out->key = arena_strndup(a, word, (size_t)(equals - word));
+	out->value = equals + 1;
+	if (strncmp(out->key, "org.", 4) != 0 && strncmp(out->key, "com.", 4) != 0)
+		out->key = arena_printf(a, "org.greffon.graft.%s", out->key);
+	return 0;
+}
+
+/* The bundle's config, if there is one, with what the options add. */
+static int graft_config(const struct graft_options *o, struct arena *a, struct oci_config *out,
+			struct err *e)
+{
+	struct oci_process *process = arena_new(a, struct oci_process);
+	struct bundle b;
+
+	*out = (struct oci_config){0};
+	if (o->bundle != NULL || o->config != NULL) {
+		int r = bundle_load(&b, o->bundle, o->config, a, e);
+		if (r < 0)
+			return r;
+		*out = *b.config;
+		if (out->process != NULL)
+			*process = *out->process;
+	}
+	struct oci_map_entry *annotations =
+		arena_array(a, o->annotation.n + out->n_annotations, sizeof(*annotations));
+	const char **env = arena_array(a, process->n_env + o->env.n, sizeof(*env));
+	/* an option of the command line is said before what the bundle says, and wins */
+	for (size_t i = 0; i < o->annotation.n; i++)
+		if (graft_annotation(a, o->annotation.v[i], &annotations[i], e) < 0)
+			return -e->code;
+	if (out->n_annotations > 0)
+		memcpy(annotations + o->annotation.n, out->annotations,
+		       out->n_annotations * sizeof(*annotations));
+	if (process->n_env > 0)
+		memcpy(env, process->env, process->n_env * sizeof(*env));
+	for (size_t i = 0; i < o->env.n; i++)
+		env[process->n_env + i] = o->env.v[i];
+	out->annotations = annotations;
+	out->n_annotations += o->annotation.n;
+	process->env = env;
+	process->n_env += o->env.n;
+	out->process = process;
+	return 0;
+}
+
+static int graft_plan_edits(const struct graft_options *o, const struct host *h, struct arena *a,
+			    struct graft_edits *out, struct err *e)
+{
+	struct graft_request *request = arena_new(a, struct graft_request);
+	struct graft_inventory inv;
+	struct graft_policy policy;
+	struct oci_config config;
+	int r = graft_config(o, a, &config, e);
+
+	if (r == 0)
+		r = graft_policy_load(h, a, &policy, e);
+	if (r == 0)
+		r = graft_request_read(&config, &policy, a, request, e);
+	if (r == 0)
+		r = graft_discover(h, graft_request_domains(request), a, &inv, e);
+	return r < 0 ? r : graft_edit(&inv, request, &policy, a, out, e);
+}
+
+static int graft_plan(const struct graft_options *o, const struct host *h, struct arena *a,
+		      struct err *e)
+{
+	struct graft_edits edits;
+	bool json;
+	size_t len;
+	int r = graft_format(o, &json, e);
+
+	if (r == 0)
+		r = graft_plan_edits(o, h, a, &edits, e);
+	if (r < 0) {
+		/* the status tells programs why, so the line is printed here */
+		log_error(e);
+		return graft_status(e);
+	}
+	const char *text =
+		json ? graft_edits_json(&edits, a, &len) : graft_edits_text(&edits, a, &len);
+	return graft_print(text, len, e);
+}
+
+/* ---- graft check ---- */
+
+static int graft_check(const struct graft_options *o, const struct host *h, struct arena *a,
+		       struct err *e)
+{
+	struct graft_inventory inv;
+	struct graft_policy policy;
+	size_t wrong = 0, len;
+	int r = graft_only_plan(o, "check", e);
+
+	if (r == 0 && o->format != NULL)
+		r = err_set(e, EINVAL,
+			    "--format: graft check speaks to people only; programs read "
+			    "graft list");
+	if (r == 0)
+		r = graft_discover(h, GRAFT_ALL_DEVICES, a, &inv, e);
+	if (r == 0)
+		r = graft_policy_load(h, a, &policy, e);
+	if (r < 0)
+		return r;
+	const char *text = graft_check_text(h, &inv, &policy, a, &wrong, &len);
+	r = graft_print(text, len, e);
+	return r < 0 ? r : wrong > 0;
+}
+
+static int graft_run(const struct cmd_global *g, const void *options, int n, char **operands,
+		     struct err *e)
+{
+	static const struct {
+		const char *name;
+		int (*run)(const struct graft_options *, const struct host *, struct arena *,
+			   struct err *);
+	} words[] = {{"list", graft_list}, {"plan", graft_plan}, {"check", graft_check}};
+	const struct graft_options *o = options;
+	__attribute__((cleanup(host_done))) struct host h = {.root = FD_NONE};
+
+	(void)n;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (strcmp(operands[0], words[i].name) != 0)
+			continue;
+		int r = host_open_tree(&h, o->host != NULL ? o->host : "/", g->arena, e);
+		return r < 0 ? r : words[i].run(o, &h, g->arena, e);
+	}
+	return err_set(e, EINVAL, "'%.100s' is none of list, plan, check", operands[0]);
+}
+
+#define GRAFT_OPTION(name, letter, kind, member, value, help)                                      \
+	{                                                                                          \
+		name, letter, kind, offsetof(struct graft_options, member), value, help            \
+	}
+static const struct cmd_option graft_options[] = {
+	GRAFT_OPTION("format", 'f', CMD_STRING, format, "FORMAT", "text (default) or json"),
+	GRAFT_OPTION("host", 0, CMD_STRING, host, "DIR",
+		     "look at the node whose captured tree is DIR"),
+	GRAFT_OPTION("annotation", 'a', CMD_LIST, annotation, "KEY=VALUE",
+		     "plan: a request; org.greffon.graft. may be left out"),
+	GRAFT_OPTION("env", 'e', CMD_LIST, env, "NAME=VALUE", "plan: a variable of the container"),
+	GRAFT_OPTION("bundle", 'b', CMD_STRING, bundle, "DIR", "plan: the bundle's folder"),
+	GRAFT_OPTION("config", 'c', CMD_STRING, config, "FILE",
+		     "plan: the configuration's file (default: config.json in the bundle)"),
+	{0},
+};
+
+const struct cmd cmd_graft = {
+	.name = "graft",
+	.args = "list|plan|check",
+	.summary = "show what of the node's fabrics can go into a container, and what would",
+	.options = graft_options,
+	.options_size = sizeof(struct graft_options),
+	.order = CMD_PERMUTE,
+	.min_operands = 1,
+	.max_operands = 1,
+	.failure_status = 1,
+	.run = graft_run,
+};

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "cmd/cmd.h"
+#include "hooks/graft.h"
+
+/* Every domain that has devices. */
+#define GRAFT_ALL_DEVICES                                                                          \
+	(((1U << GRAFT_DOMAINS) - 1) & ~(GRAFT_BIT(GRAFT_MPI) | GRAFT_BIT(GRAFT_PMI)))
+
+/* The inventory for people: a table, then which devices sit near to each other. */
+const char *graft_list_text(const struct graft_inventory *inv, struct arena *a, size_t *out_len);
+
+/* ... and for programs. */
+const char *graft_list_json(const struct graft_inventory *inv, struct arena *a, size_t *out_len);
+
+/* What stands in the way of a graft on this node, a line each, with the remedy. *wrong: how many of
+ * them are faults and not only advice. */
+struct host;
+const char *graft_check_text(const struct host *h, const struct graft_inventory *inv,
+			     const struct graft_policy *policy, struct arena *a, size_t *wrong,
+			     size_t *out_len);
