@@ -207,27 +207,51 @@ static const struct graft_limit *edits_limit_of(const struct graft_limit *v, siz
 	return NULL;
 }
 
-static bool edits_limit_less(struct opt_u64 x, struct opt_u64 bound)
+/* What is not asked for, or asked for as "max", is what the policy gives. */
+static bool edits_limit_bound(struct opt_u64 *want, struct opt_u64 bound)
 {
-	return !bound.set || (x.set && x.v <= bound.v);
+	if (want->set && bound.set && want->v > bound.v)
+		return false;
+	if (!want->set)
+		*want = bound;
+	return true;
 }
 
 static int edits_limit_one(struct editor *q, const struct graft_limits *asked, const char *name)
 {
+	const struct graft_limit none = {0};
 	const struct graft_limit *bound =
 		edits_limit_of(q->policy->limit, q->policy->n_limit, name);
 	const struct graft_limit *want = edits_limit_of(asked->v, asked->n, name);
+	struct graft_limit use = want != NULL ? *want : none;
 
-	if (want != NULL && bound != NULL &&
-	    (!edits_limit_less(want->handles, bound->handles) ||
-	     !edits_limit_less(want->objects, bound->objects)))
+	if (bound == NULL)
+		bound = &none;
+	use.device = name;
+	if (!edits_limit_bound(&use.handles, bound->handles) ||
+	    !edits_limit_bound(&use.objects, bound->objects))
 		return graft_refuse(q->e, EACCES, GRAFT_RDMA, "DENIED",
 				    "%s: %s allows less for '%s' (rdmaDefault)", q->r->limit.source,
 				    q->policy->source, name);
-	const struct graft_limit *use = want != NULL ? want : bound;
-	if (use == NULL || (!use->handles.set && !use->objects.set))
-		return 0;
-	*ARENA_PUSH(q->a, &q->out->limit) = (struct graft_limit){name, use->handles, use->objects};
+	if (use.handles.set || use.objects.set)
+		*ARENA_PUSH(q->a, &q->out->limit) = use;
+	return 0;
+}
+
+/* A limit for what is not granted is a mistake in a name. */
+static int edits_limit_names(struct editor *q, const struct graft_limits *asked)
+{
+	for (size_t i = 0; i < asked->n; i++) {
+		bool used = false;
+		for (size_t k = 0; k < q->set.n; k++)
+			used = used ||
+			       (q->set.on[k] && q->inv->device.v[k].domain == GRAFT_RDMA &&
+				fnmatch(asked->v[i].device, q->inv->device.v[k].name, 0) == 0);
+		if (!used)
+			return graft_refuse(q->e, EINVAL, GRAFT_RDMA, "VALUE",
+					    "%s: '%.60s' is none of the granted devices",
+					    q->r->limit.source, asked->v[i].device);
+	}
 	return 0;
 }
 
@@ -236,7 +260,6 @@ static int edits_limits(struct editor *q)
 	const struct graft_want *w = &q->r->limit;
 	struct graft_limits asked = {0};
 	const char *bad;
-	int r = 0;
 
 	if (w->value != NULL && values_limits(w->value, &asked, &bad, q->a) < 0)
 		return graft_refuse(q->e, EINVAL, GRAFT_RDMA, "VALUE",
@@ -244,12 +267,10 @@ static int edits_limits(struct editor *q)
 				    "DEVICE:hca_handle=N,hca_object=N",
 				    w->source, bad);
 	q->out->limit_required = w->value != NULL;
+	int r = edits_limit_names(q, &asked);
 	for (size_t i = 0; r == 0 && i < q->set.n; i++)
 		if (q->set.on[i] && q->inv->device.v[i].domain == GRAFT_RDMA)
 			r = edits_limit_one(q, &asked, q->inv->device.v[i].name);
-	if (r == 0 && w->value != NULL && q->out->limit.n == 0)
-		return graft_refuse(q->e, EINVAL, GRAFT_RDMA, "VALUE",
-				    "%s: names none of the granted devices", w->source);
 	return r;
 }
 

@@ -30,6 +30,8 @@ static void rdma_ports(const struct tree *t, struct graft_device *dev, const cha
 			layer = tree_read(t, RDMA_CLASS "/%s/ports/%s/link_layer", ibdev,
 					  ports.v[i]);
 	}
+	if (type != NULL && type[0] == '\0')
+		type = NULL;
 	if (type != NULL || layer != NULL)
 		dev->model = arena_printf(t->a, "%s%s%s", type != NULL ? type : "",
 					  type != NULL && layer != NULL ? " " : "",

@@ -340,7 +340,7 @@ static int select_parse_options(struct selector *q, const char *value, struct se
 					    q->want->source, word);
 		if (!q->policy->mad)
 			return graft_refuse(q->e, EACCES, q->d, "DENIED",
-					    "%s: %s does not allow 'mad' (devices.rdma.mad)",
+					    "%s: %s does not allow 'mad' (power.mad)",
 					    q->want->source, q->policy->source);
 		out->mad = true;
 	}

@@ -6,6 +6,9 @@ dist_man_MANS += \
 	man/greffon-events.8 \
 	man/greffon-exec.8 \
 	man/greffon-features.8 \
+	man/greffon-graft.7 \
+	man/greffon-graft.8 \
+	man/greffon.conf.5 \
 	man/greffon-kill.8 \
 	man/greffon-list.8 \
 	man/greffon-pause.8 \
