@@ -46,11 +46,15 @@ int bring_up_check_fds(uint64_t n, struct err *e)
 {
 	if (n > BRING_UP_MAX_FDS)
 		return err_set(e, EINVAL, "--preserve-fds: at most %d", BRING_UP_MAX_FDS);
-	for (uint64_t i = 0; i < n; i++)
-		if (fcntl((int)(3 + i), F_GETFD) < 0)
+	for (uint64_t i = 0; i < n; i++) {
+		int flags = fcntl((int)(3 + i), F_GETFD);
+
+		/* close-on-exec: it is one of our own, the caller's would not have come here */
+		if (flags < 0 || (flags & FD_CLOEXEC) != 0)
 			return err_set(e, EBADF,
 				       "--preserve-fds: descriptor %llu of %llu is not open",
 				       (unsigned long long)(3 + i), (unsigned long long)n);
+	}
 	return 0;
 }
 

@@ -243,6 +243,8 @@ options() {
 	write_config
 	rt create --bundle "$BUNDLE" --preserve-fds 40 "$ID" >"$WORK/stdout" 2>"$WORK/err"
 	judge "--preserve-fds: not open" $? 1 "--preserve-fds"
+	rt create --bundle "$BUNDLE" --preserve-fds 1 "$ID" >"$WORK/stdout" 2>"$WORK/err" 3>&-
+	judge "--preserve-fds: the first is not open, where the runtime's own come to lie" $? 1 "--preserve-fds"
 	rt create --bundle "$BUNDLE" --preserve-fds -1 "$ID" >"$WORK/stdout" 2>"$WORK/err"
 	judge "--preserve-fds: negative" $? 1 "--preserve-fds"
 	rt exec --preserve-fds 40 "$ID" true >"$WORK/stdout" 2>"$WORK/err"
