@@ -14,6 +14,7 @@
 #include "apply/creds.h"
 #include "apply/hook.h"
 #include "apply/idmap.h"
+#include "apply/seal.h"
 #include "apply/sync.h"
 #include "apply/tty.h"
 #include "base/io.h"
@@ -188,6 +189,8 @@ static int birth_netdev(struct birth *b, struct err *e)
 int birth_attend(struct birth *b, struct err *e)
 {
 	int r = birth_netdev(b, e); /* init mounts meanwhile */
+
+	seal_release();
 
 	if (r == 0 && b->seccomp_late)
 		r = seccomp_compile(b->p, b->cache, b->init.seccomp, e);

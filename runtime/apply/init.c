@@ -14,6 +14,7 @@
 #include "apply/clone.h"
 #include "apply/creds.h"
 #include "apply/hook.h"
+#include "apply/seal.h"
 #include "apply/sync.h"
 #include "apply/sysctl.h"
 #include "apply/tail.h"
@@ -281,6 +282,7 @@ _Noreturn void init_run(struct init *in)
 	struct err e = {0};
 
 	init_forget();
+	seal_release();
 	(void)init_script(in, &e);
 	report_fail(in->report, &e);
 	_exit(1);
@@ -345,6 +347,7 @@ _Noreturn void init_exec(struct init *in)
 {
 	struct err e = {0};
 
+	seal_release();
 	(void)init_exec_script(in, &e);
 	report_fail(in->report, &e);
 	_exit(1);

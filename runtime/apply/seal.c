@@ -14,7 +14,9 @@
 #include <sys/statfs.h>
 
 #include "apply/seal_early.h"
+#include "base/cleanup.h"
 #include "base/err.h"
+#include "base/num.h"
 #include "sys/sys.h"
 
 #ifndef MFD_EXEC
@@ -28,6 +30,25 @@
 
 #define SEAL_NEEDED (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
+static int seal_mount = FD_NONE;
+
+void seal_release(void)
+{
+	if (seal_mount >= 0)
+		(void)close(seal_mount);
+	seal_mount = FD_NONE;
+}
+
+static void seal_hold(const char *number)
+{
+	uint64_t fd;
+
+	if (num_u64(number, INT_MAX, &fd) < 0 || fd <= STDERR_FILENO)
+		return;
+	if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0)
+		seal_mount = (int)fd;
+}
+
 /* Takes the mark out of the environment: programs in the container and hooks must not see it. */
 static bool seal_take_mark(char *const envp[])
 {
@@ -37,6 +58,7 @@ static bool seal_take_mark(char *const envp[])
 		p++;
 	if (*p == NULL)
 		return false;
+	seal_hold(*p + sizeof(SEAL_MARK) - 1);
 	for (; *p != NULL; p++)
 		p[0] = p[1];
 	return true;
@@ -162,7 +184,7 @@ static int seal_execute(int image, char *const argv[], char *const envp[], struc
 	autofree char **env = calloc(n + 2, sizeof(*env));
 	if (env == NULL)
 		return err_sys(e, ENOMEM, "environment");
-	env[0] = (char *)SEAL_MARK "1";
+	env[0] = (char *)SEAL_MARK "0";
 	memcpy(env + 1, envp, n * sizeof(*env));
 	int r = sys_execveat(image, "", argv, env, AT_EMPTY_PATH);
 	return err_sys(e, -r, "executing the sealed image");

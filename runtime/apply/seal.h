@@ -12,3 +12,10 @@
  * is fatal.
  */
 int seal_self(char *const argv[], char *const envp[], struct err *e);
+
+/*
+ * Closes the image's mount, which is open since the seal. The last close of it waits for an RCU
+ * grace period (0.1 ms), so init does it first of all, and the runtime when it has nothing else to
+ * do.
+ */
+void seal_release(void);

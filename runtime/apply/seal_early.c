@@ -67,35 +67,66 @@ static const char *seal_early_split(char *path, long len, char *lower)
 	return path + slash + 1;
 }
 
-/* A descriptor of the program on a private overlay of its folder that is attached nowhere, or
- * negative. */
-static long seal_early_image(void)
+/* The program on a private overlay of its folder that is attached nowhere. */
+struct seal_early_image {
+	long mount, file; /* descriptors, or negative */
+};
+
+static void seal_early_close(long fd)
+{
+	if (fd >= 0)
+		(void)raw_call(SYS_close, fd, 0, 0, 0, 0);
+}
+
+static bool seal_early_open(struct seal_early_image *out)
 {
 	char path[SEAL_EARLY_LOWER * 2], lower[SEAL_EARLY_LOWER];
 	long len = raw_call(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)path,
 			    sizeof(path) - 1, 0);
 
 	if (len <= 0 || len >= (long)sizeof(path) - 1)
-		return -1;
+		return false;
 	path[len] = '\0';
 	const char *name = seal_early_split(path, len, lower);
 	if (name == NULL)
-		return -1;
+		return false;
 	long fs = raw_call(SYS_fsopen, (long)"overlay", FSOPEN_CLOEXEC, 0, 0, 0);
 	if (fs < 0)
-		return fs;
+		return false;
 	long r = raw_call(SYS_fsconfig, fs, FSCONFIG_SET_STRING, (long)"lowerdir", (long)lower, 0);
 	if (r >= 0)
 		r = raw_call(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, 0, 0, 0);
 	if (r >= 0)
-		r = raw_call(SYS_fsmount, fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV, 0, 0);
-	long mount = r;
-	if (r >= 0)
-		r = raw_call(SYS_openat, mount, (long)name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0, 0);
-	if (mount >= 0)
-		(void)raw_call(SYS_close, mount, 0, 0, 0, 0);
-	(void)raw_call(SYS_close, fs, 0, 0, 0, 0);
-	return r;
+		out->mount = raw_call(SYS_fsmount, fs, 0, MOUNT_ATTR_NODEV, 0, 0);
+	if (r >= 0 && out->mount >= 0)
+		out->file = raw_call(SYS_openat, out->mount, (long)name,
+				     O_PATH | O_NOFOLLOW | O_CLOEXEC, 0, 0);
+	seal_early_close(fs);
+	return out->file >= 0;
+}
+
+/*
+ * The last close of a mount that is attached nowhere waits for an RCU grace period (0.1 ms), so it
+ * stays open over the execve: the runtime closes it when it has time (seal_release()). Not in the
+ * place of a standard descriptor. The number goes into the mark.
+ */
+static void seal_early_mark(char *text, long *mount)
+{
+	static const char mark[] = SEAL_MARK;
+	char digits[20];
+	size_t n = 0, k = 0;
+
+	if (*mount <= 2) {
+		seal_early_close(*mount);
+		*mount = -1;
+	}
+	for (; mark[n] != '\0'; n++)
+		text[n] = mark[n];
+	for (long m = *mount < 0 ? 0 : *mount; m > 0 || k == 0; m /= 10)
+		digits[k++] = (char)('0' + m % 10);
+	while (k > 0)
+		text[n++] = digits[--k];
+	text[n] = '\0';
 }
 
 static bool seal_early_asked(char *const *argv)
@@ -119,12 +150,13 @@ static bool seal_early_secure(char *const *after_env)
 void seal_early(long *stack)
 {
 	char **argv = (char **)(stack + 1), **envp = argv + stack[0] + 1, **p = envp;
-	char *env[SEAL_EARLY_ENV + 2];
+	char *env[SEAL_EARLY_ENV + 2], mark[sizeof(SEAL_MARK) + 20];
+	struct seal_early_image image = {-1, -1};
 	size_t n = 0;
 
 	if (stack[0] < 2 || !seal_early_asked(argv + 1))
 		return;
-	env[n++] = (char *)SEAL_MARK "1";
+	env[n++] = mark;
 	for (; *p != NULL; p++) {
 		if (n > SEAL_EARLY_ENV || seal_early_starts(*p, SEAL_MARK))
 			return;
@@ -133,11 +165,13 @@ void seal_early(long *stack)
 	env[n] = NULL;
 	if (seal_early_secure(p + 1))
 		return;
-	long image = seal_early_image();
-	if (image < 0)
-		return;
-	(void)raw_call(SYS_execveat, image, (long)"", (long)argv, (long)env, AT_EMPTY_PATH);
-	(void)raw_call(SYS_close, image, 0, 0, 0, 0);
+	if (seal_early_open(&image)) {
+		seal_early_mark(mark, &image.mount);
+		(void)raw_call(SYS_execveat, image.file, (long)"", (long)argv, (long)env,
+			       AT_EMPTY_PATH);
+	}
+	seal_early_close(image.file);
+	seal_early_close(image.mount);
 }
 
 /* The program's entry point (configure gives it to the linker): once seal_early() returns, the C
