@@ -100,12 +100,11 @@ static int birth_map(struct birth *b, struct err *e)
 {
 	int r = 0;
 
-	if (b->init.limits_given) {
+	if ((b->p->ns.create & CLONE_NEWUSER) == 0)
+		return 0;
+	if (!b->p->ns.bridge)
 		r = process_oom_score(b->p, &b->init.pf, b->pid, e);
-		if (r == 0)
-			r = process_rlimits(b->p, b->pid, e);
-	}
-	if (r < 0 || (b->p->ns.create & CLONE_NEWUSER) == 0)
+	if (r < 0)
 		return r;
 	r = idmap_write(&b->p->ns, &b->init.pf, b->pid, e);
 	return r < 0 ? r : sync_say(b->sock, SYNC_MAPPED, FD_NONE, e);
@@ -114,8 +113,16 @@ static int birth_map(struct birth *b, struct err *e)
 int birth_clone(struct birth *b, void (*script)(struct init *), struct err *e)
 {
 	int into = cgroup_into_fd(&b->cgroup);
-	int r = clone_init(&b->init, into, script, &b->pidfd, &b->pid, e);
+	const struct plan_ns *ns = &b->p->ns;
+	int types = b->init.target != NULL ? b->init.target->types : ns->create | ns->joined;
+	int r = (types & CLONE_NEWUSER) != 0 ? process_rlimits_raise(b->p, e) : 0;
 
+	/* clone3(2) refuses (ENOENT) a cgroup into which a process comes from outside of its
+	 * cgroup namespace */
+	b->init.join_late = ns->bridge && into >= 0 ? CLONE_NEWCGROUP : 0;
+	b->init.oom_given = ns->bridge || (ns->create & CLONE_NEWUSER) != 0;
+	if (r == 0)
+		r = clone_init(&b->init, into, script, &b->pidfd, &b->pid, e);
 	fd_done(&b->init.sock); /* only init's copy may keep the socket open */
 	if (r < 0)
 		return r;

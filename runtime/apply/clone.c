@@ -6,7 +6,9 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include "apply/creds.h"
 #include "sys/sys.h"
 
 #ifndef CLONE_INTO_CGROUP
@@ -25,12 +27,23 @@ static int clone_at_birth(const struct plan *p)
 	return p->n_netdev > 0 ? flags | (p->ns.create & CLONE_NEWNET) : flags;
 }
 
-static int clone_explain(int code, const struct plan *p, struct err *e)
+static int clone_explain(int code, const struct plan *p, bool into, struct err *e)
 {
 	if (code == EPERM && (p->ns.create & CLONE_NEWUSER) == 0)
 		return err_sys(
 			e, code,
 			"linux.namespaces: making them needs CAP_SYS_ADMIN, or a user namespace");
+	if (code == EPERM)
+		return err_sys(
+			e, code,
+			"linux.namespaces: a user namespace (this host forbids them to users: see "
+			"/proc/sys/user/max_user_namespaces, kernel.unprivileged_userns_clone and "
+			"kernel.apparmor_restrict_unprivileged_userns)");
+	if (code == EACCES && into)
+		return err_sys(e, code,
+			       "linux.cgroupsPath: entering the container's cgroup from the "
+			       "caller's: both must be below one that is delegated to user %u",
+			       geteuid());
 	if (code == ENOSPC || code == EUSERS)
 		return err_sys(
 			e, code,
@@ -67,10 +80,16 @@ static _Noreturn void clone_bridge(struct init *in, int into, void (*script)(str
 	int r;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* while the rights are the runtime's; init inherits it */
+	r = process_oom_score(in->p, &in->pf, 0, &e);
+	if (r < 0) {
+		report_fail(in->report, &e);
+		_exit(1);
+	}
 	if (in->target != NULL)
-		r = join_target(in->target, in->target->types, &e);
+		r = join_target(in->target, in->target->types & JOIN_BY_BRIDGE, &e);
 	else
-		r = join_enter(in->join, ns->joined, &e);
+		r = join_enter(in->join, ns->joined & ~in->join_late, &e);
 	if (r == 0) {
 		pid_t pid = clone_call((uint64_t)clone_at_birth(in->p) | CLONE_PARENT, into, NULL);
 		if (pid == 0)
@@ -79,7 +98,7 @@ static _Noreturn void clone_bridge(struct init *in, int into, void (*script)(str
 			in->report->pid = pid;
 			_exit(0);
 		}
-		(void)clone_explain(-pid, in->p, &e);
+		(void)clone_explain(-pid, in->p, into >= 0, &e);
 	}
 	report_fail(in->report, &e);
 	_exit(1);
@@ -93,7 +112,7 @@ static int clone_by_bridge(struct init *in, int into, void (*script)(struct init
 	pid_t pid = clone_call(0, FD_NONE, &bridge);
 
 	if (pid < 0)
-		return clone_explain(-pid, in->p, e);
+		return clone_explain(-pid, in->p, false, e);
 	if (pid == 0)
 		clone_bridge(in, into, script);
 	pid = sys_waitid_pidfd(bridge, &status, 0);
@@ -117,7 +136,7 @@ int clone_unshare(const struct plan *p, struct err *e)
 
 	if (flags == 0 || unshare(flags) == 0)
 		return 0;
-	return clone_explain(errno, p, e);
+	return clone_explain(errno, p, false, e);
 }
 
 int clone_init(struct init *in, int into, void (*script)(struct init *), int *out_pidfd,
@@ -148,7 +167,7 @@ int clone_init(struct init *in, int into, void (*script)(struct init *), int *ou
 	if (own >= 0)
 		r = sys_setns(own, CLONE_NEWPID);
 	if (pid < 0)
-		return clone_explain(-pid, in->p, e);
+		return clone_explain(-pid, in->p, into >= 0, e);
 	*out_pid = pid;
 	return r < 0 ? err_sys(e, -r, "returning to the runtime's pid namespace") : 0;
 }

@@ -21,8 +21,12 @@ int creds_apply(const struct plan *p, struct err *e);
  * hole: CVE-2025-65105). Through pf. */
 int creds_verify(const struct plan *p, const struct procfs *pf, struct err *e);
 
-/* rlimits of pid (0: the caller). World: the runtime, for init, while it has its privileges. */
-int process_rlimits(const struct plan *p, pid_t pid, struct err *e);
+/* rlimits of the caller, which is init. */
+int process_rlimits(const struct plan *p, struct err *e);
+
+/* World: the runtime. Raises its own hard limits to those of the plan that are higher, for init to
+ * inherit: in a user namespace nobody has CAP_SYS_RESOURCE over limits. */
+int process_rlimits_raise(const struct plan *p, struct err *e);
 
 /* process.oomScoreAdj of pid (0: the caller) through pf; nothing when it is not given. Lowering it
  * needs CAP_SYS_RESOURCE: a refusal is a warning when the runtime is not the node's root, else an

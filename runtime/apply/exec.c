@@ -91,7 +91,6 @@ static int exec_birth(struct birth *b, struct join_exec *target, const struct re
 	if (r < 0)
 		return r;
 	b->init.target = target;
-	b->init.limits_given = (target->types & CLONE_NEWUSER) != 0;
 	r = birth_clone(b, init_exec, e);
 	if (r == 0)
 		r = birth_attend(b, e);

@@ -36,6 +36,24 @@ static int init_become_root(struct err *e)
 }
 
 /*
+ * World: as below, ids still the caller's. A runtime without privileges could not open the mount
+ * sources. They may be of the caller's alone, by user or by group (a home on a file system where
+ * root is nobody), so this is tried before the ids change; what only the container's root may see
+ * is opened by it, later.
+ */
+static int init_sources(struct init *in, struct err *e)
+{
+	struct err why = {0};
+
+	if (in->slots->n == 0 || in->slots->fd[0] >= 0)
+		return 0;
+	report_stage(in->report, STAGE_MOUNTS);
+	if (mount_open_sources(in->p, in->slots, &why) == 0 || why.code == EACCES)
+		return 0;
+	return err_take(e, &why);
+}
+
+/*
  * World: I, just cloned. userns: new, no maps yet (or the runtime's); pidns: 1 of the new one.
  * After: caps full in the user namespace, ids 0 in it where 0 is mapped.
  */
@@ -43,14 +61,15 @@ static int init_identity_root(struct init *in, struct err *e)
 {
 	const struct plan_ns *ns = &in->p->ns;
 
-	if ((ns->create & CLONE_NEWUSER) != 0) {
-		int r = sync_wait(in->sock, SYNC_MAPPED, NULL, -1, e);
-		if (r < 0)
-			return r;
-	} else if ((ns->joined & CLONE_NEWUSER) == 0) {
+	int r = 0;
+
+	if ((ns->create & CLONE_NEWUSER) != 0)
+		r = sync_wait(in->sock, SYNC_MAPPED, NULL, -1, e);
+	else if ((ns->joined & CLONE_NEWUSER) == 0)
 		return 0;
-	}
-	return init_become_root(e);
+	if (r == 0)
+		r = init_sources(in, e);
+	return r < 0 ? r : init_become_root(e);
 }
 
 /* Offsets have to be written before anything enters the namespace; a single-threaded process may
@@ -132,8 +151,8 @@ static int init_namespaces(struct init *in, struct err *e)
 {
 	const struct plan_ns *ns = &in->p->ns;
 	/* a bridge has entered these already */
-	int r = join_enter(in->join, ns->bridge ? 0 : ns->joined & ~(CLONE_NEWPID | CLONE_NEWUSER),
-			   e);
+	int mine = ns->bridge ? in->join_late : ~JOIN_BY_BRIDGE;
+	int r = join_enter(in->join, ns->joined & mine, e);
 
 	if (r < 0)
 		return r;
@@ -232,6 +251,12 @@ static int init_settings(struct init *in, int root, struct err *e)
 	return mask_apply(p, root, &in->pf, e);
 }
 
+/* The file is the node's root's alone once the process is not dumpable, hence before that. */
+static int init_oom_score(struct init *in, struct err *e)
+{
+	return in->oom_given ? 0 : process_oom_score(in->p, &in->pf, 0, e);
+}
+
 static int init_script(struct init *in, struct err *e)
 {
 	const struct plan *p = in->p;
@@ -242,7 +267,9 @@ static int init_script(struct init *in, struct err *e)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return err_sys(e, errno, "prctl PR_SET_PDEATHSIG");
 	report_stage(in->report, STAGE_NAMESPACES);
-	r = clone_unshare(p, e);
+	r = init_oom_score(in, e);
+	if (r == 0)
+		r = clone_unshare(p, e);
 	if (r == 0)
 		r = init_identity_root(in, e);
 	if (r < 0)
@@ -301,6 +328,8 @@ static int init_exec_prepare(struct init *in, struct err *e)
 		r = process_affinity_set(cpus, e);
 	if (r == 0)
 		r = init_cgroup(in, e);
+	if (r == 0)
+		r = init_oom_score(in, e);
 	if (r == 0 && prctl(PR_SET_DUMPABLE, 0) < 0)
 		r = err_sys(e, errno, "prctl PR_SET_DUMPABLE");
 	return r;
@@ -310,10 +339,10 @@ static int init_exec_prepare(struct init *in, struct err *e)
  * namespace, "/" its root. */
 static int init_exec_join(struct init *in, struct err *e)
 {
-	int r;
+	int done = in->p->ns.bridge ? JOIN_BY_BRIDGE : CLONE_NEWPID;
 
 	report_stage(in->report, STAGE_NAMESPACES);
-	r = join_target(in->target, in->target->types & ~CLONE_NEWPID, e);
+	int r = join_target(in->target, in->target->types & ~done, e);
 	if (r < 0)
 		return r;
 	if (in->target->root >= 0 && (fchdir(in->target->root) < 0 || chroot(".") < 0))

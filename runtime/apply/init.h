@@ -22,12 +22,12 @@ struct init {
 	const struct join *join;
 	const struct join_exec *target; /* exec: the container to enter; NULL for create and run */
 	int sock;			/* init's end */
-	int fifo;	   /* O_PATH of exec.fifo; FD_NONE: run or exec, no waiting for start */
-	bool in_cgroup;	   /* born in it (CLONE_INTO_CGROUP) and nothing is left to enter */
-	bool wait_cgroup;  /* CGROUP is waited for: the runtime makes the cgroups meanwhile */
-	bool limits_given; /* the runtime sets rlimits and oom score, since a user namespace lacks
-			      the right */
-	bool wait_hooked;  /* MOUNTED is said and HOOKED waited for */
+	int fifo;	  /* O_PATH of exec.fifo; FD_NONE: run or exec, no waiting for start */
+	bool in_cgroup;	  /* born in it (CLONE_INTO_CGROUP) and nothing is left to enter */
+	bool wait_cgroup; /* CGROUP is waited for: the runtime makes the cgroups meanwhile */
+	int join_late;	  /* CLONE_NEW* that init joins although there is a bridge */
+	bool oom_given;	  /* somebody outside of the user namespace sets the oom score */
+	bool wait_hooked; /* MOUNTED is said and HOOKED waited for */
 };
 
 /*

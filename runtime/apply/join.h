@@ -28,6 +28,9 @@ int join_fd(const struct join *j, int type);
  */
 int join_enter(const struct join *j, int types, struct err *e);
 
+/* What only a process in between can join for exec's process, which joins the rest itself. */
+#define JOIN_BY_BRIDGE (CLONE_NEWUSER | CLONE_NEWPID)
+
 /* exec's target: a running container. */
 struct join_exec {
 	int pidfd; /* of its init; owned by the caller */

@@ -142,6 +142,21 @@ static int mount_root_legacy(const struct plan *p, int *out_root, struct err *e)
 	return 0;
 }
 
+/*
+ * Hooks expect the rootfs at its own place, wherever the links of the caller's path lead. Where the
+ * container's root may not go (a home with mode 0700 and a map in which the caller is not root), it
+ * covers "/", which needs no way there and nobody sees: paths start below it.
+ */
+static int mount_attach_root(const struct plan *p, int root)
+{
+	int r = sys_move_mount(root, "", AT_FDCWD, p->rootfs,
+			       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS);
+
+	if (r != -EACCES)
+		return r;
+	return sys_move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+}
+
 int mount_root(const struct plan *p, struct mount_slots *slots, int *out_root, struct err *e)
 {
 	int *slot = &slots->fd[0], r = 0;
@@ -164,7 +179,7 @@ int mount_root(const struct plan *p, struct mount_slots *slots, int *out_root, s
 			return err_sys(e, -fd, "root.path: '%s'", p->rootfs);
 		*slot = fd;
 	}
-	r = sys_move_mount(*slot, "", AT_FDCWD, p->rootfs, MOVE_MOUNT_F_EMPTY_PATH);
+	r = mount_attach_root(p, *slot);
 	if (r < 0)
 		return err_sys(e, -r, "root.path: attaching '%s'", p->rootfs);
 	*out_root = fd_take(slot);
@@ -300,22 +315,43 @@ static int mount_attach_bind(const struct plan *p, const struct plan_mount *m, i
 	return legacy ? mount_legacy(m, root, target, e) : mount_move(m, source, target, e);
 }
 
-/*
- * sysfs shows the network namespace's devices and can't be mounted by a user namespace that does
- * not own that. The host's is bound instead, always read-only and without the right to be more:
- * below it lies the host's whole cgroup hierarchy (CVE-2023-25809).
- */
-static int mount_bind_sys(const struct plan_mount *m, int target, struct err *e)
+/* A file system of a namespace that is not the container's own: the caller's mount is the same. */
+static const struct mount_shared {
+	const char *type, *path;
+	int ns;
+	uint64_t attr;
+} mount_shared[] = {
+	/*
+	 * sysfs shows the network namespace's devices and can't be mounted by a user namespace that
+	 * does not own that, nor where the caller's is covered. Always read-only and without the
+	 * right to be more: below it lies the host's whole cgroup hierarchy (CVE-2023-25809).
+	 */
+	{"sysfs", "/sys", 0, MOUNT_ATTR_RDONLY},
+	{"proc", "/proc", CLONE_NEWPID, 0},
+	{"mqueue", "/dev/mqueue", CLONE_NEWIPC, 0},
+};
+
+static const struct mount_shared *mount_find_shared(const struct plan *p,
+						    const struct plan_mount *m)
 {
-	autoclose int fd =
-		sys_open_tree(AT_FDCWD, "/sys", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	for (size_t i = 0; i < ARRAY_LEN(mount_shared); i++)
+		if (mount_is_type(m, mount_shared[i].type) && !plan_has_ns(p, mount_shared[i].ns) &&
+		    m->data == NULL)
+			return &mount_shared[i];
+	return NULL;
+}
+
+static int mount_bind_shared(const struct plan_mount *m, const struct mount_shared *s, int target,
+			     struct err *e)
+{
+	autoclose int fd = sys_open_tree(AT_FDCWD, s->path,
+					 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 
 	if (fd < 0)
-		return err_sys(e, -fd, "binding the host's /sys");
-	int r = mount_set(fd, AT_RECURSIVE, m->attr_set | m->rec_attr_set | MOUNT_ATTR_RDONLY, 0,
-			  MS_PRIVATE);
+		return err_sys(e, -fd, "binding the caller's %s", s->path);
+	int r = mount_set(fd, AT_RECURSIVE, m->attr_set | m->rec_attr_set | s->attr, 0, MS_PRIVATE);
 	if (r < 0)
-		return err_sys(e, -r, "making the bind of the host's /sys read-only");
+		return err_sys(e, -r, "setting the options of the caller's %s", s->path);
 	return mount_move(m, fd, target, e);
 }
 
@@ -343,8 +379,9 @@ static int mount_attach_fs(const struct plan *p, const struct plan_mount *m, int
 	if (m->remount)
 		return mount_legacy(m, root, target, e);
 	autoclose int fd = mount_fs_new(p, m, target, &why);
-	if (fd == -EPERM && mount_is_type(m, "sysfs"))
-		return mount_bind_sys(m, target, e);
+	const struct mount_shared *shared = fd == -EPERM ? mount_find_shared(p, m) : NULL;
+	if (shared != NULL)
+		return mount_bind_shared(m, shared, target, e);
 	if (fd == -ENOSYS) {
 		int r = mount_legacy(m, root, target, e);
 		if (r < 0 || !m->copy_up)

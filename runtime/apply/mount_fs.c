@@ -192,10 +192,12 @@ static int fs_failed(const struct plan_mount *m, int code, struct err *e)
 	if (code == ENODEV)
 		return err_set(e, code, ".type: the kernel has no file system '%s'", m->fstype);
 	if (code == EPERM && strcmp(m->fstype, "proc") == 0)
-		return err_set(e, code,
-			       ".type: 'proc' needs a pid namespace of the container's own, and an "
-			       "outer /proc "
-			       "of which nothing is covered or locked");
+		return err_set(
+			e, code,
+			".type: a new 'proc' is not permitted where the caller's own /proc is "
+			"partly covered, as in a container: uncover it (podman: "
+			"--security-opt unmask=ALL), or share the caller's by leaving 'pid' "
+			"out of linux.namespaces");
 	return err_sys(e, code, "mounting '%s' of type '%s'", m->source, m->fstype);
 }
 

@@ -99,26 +99,46 @@ static int legacy_finish_bind(const struct plan_mount *m, int fd, struct err *e)
 	return r < 0 ? err_sys(e, -r, ".options: remounting '%s'", m->source) : 0;
 }
 
-static int legacy_mount(const struct plan_mount *m, int target, struct err *e)
+static int legacy_new(const struct plan_mount *m, const char *path, int target)
 {
-	char path[32], extra[64];
 	__attribute__((cleanup(arena_done))) struct arena a = {0};
-	const char *data = m->data;
 	unsigned long flags = mount_legacy_flags(m->attr_set) | m->sb_flags;
+	const char *data = m->data;
+	char extra[64];
 
-	if (m->verb == MOUNT_BIND && !m->remount)
+	if (m->verb == MOUNT_BIND)
 		flags = MS_BIND | (m->recursive ? MS_REC : 0);
-	if (m->remount)
-		flags |= MS_REMOUNT | (m->verb == MOUNT_BIND ? MS_BIND : 0);
-	if (m->verb == MOUNT_FS && !m->remount && mount_fs_extra(m, target, extra)[0] != '\0')
+	else if (mount_fs_extra(m, target, extra)[0] != '\0')
 		data = arena_printf(&a, "%s%s%s", data == NULL ? "" : data, data == NULL ? "" : ",",
 				    extra);
 	if (m->copy_up)
 		flags &= ~(unsigned long)MS_RDONLY;
-	if (mount(m->source, procfs_fd_path(target, path), m->fstype, flags, data) < 0)
-		return err_sys(e, errno, "mounting '%s' with mount(2)",
-			       m->source == NULL ? "none" : m->source);
-	return 0;
+	return mount(m->source, path, m->fstype, flags, data) < 0 ? -errno : 0;
+}
+
+/* Flags that a parent user namespace has locked stay, unless the options would clear them. */
+static int legacy_change(const struct plan_mount *m, const char *path, int target)
+{
+	unsigned long flags = mount_legacy_flags(m->attr_set) | m->sb_flags | MS_REMOUNT;
+
+	flags |= m->verb == MOUNT_BIND ? MS_BIND : 0;
+	if (mount(m->source, path, m->fstype, flags, m->data) == 0)
+		return 0;
+	if (errno != EPERM || m->verb != MOUNT_BIND)
+		return -errno;
+	flags |= legacy_current(target) & ~mount_legacy_flags(m->attr_clr);
+	return mount(m->source, path, m->fstype, flags, m->data) < 0 ? -errno : 0;
+}
+
+static int legacy_mount(const struct plan_mount *m, int target, struct err *e)
+{
+	char path[32];
+
+	(void)procfs_fd_path(target, path);
+	int r = m->remount ? legacy_change(m, path, target) : legacy_new(m, path, target);
+	return r < 0 ? err_sys(e, -r, "mounting '%s' with mount(2)",
+			       m->source == NULL ? "none" : m->source)
+		     : 0;
 }
 
 int mount_legacy(const struct plan_mount *m, int root, int target, struct err *e)

@@ -2,7 +2,10 @@
 #include "apply/mount_open.h"
 
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 
 #include "apply/mount_idmap.h"
 #include "sys/sys.h"
@@ -77,6 +80,35 @@ static int mount_open_attributes(const struct plan *p, const struct plan_mount *
 	return r < 0 ? r : mount_set(fd, 0, set, clr, last);
 }
 
+/* What a parent user namespace has set can be added to, not taken away (mount_namespaces(7)). */
+static int mount_locked(const struct plan_mount *m, int fd, struct err *e)
+{
+	static const struct {
+		unsigned long flag;
+		uint64_t attr;
+		const char *name;
+	} all[] = {
+		{ST_RDONLY, MOUNT_ATTR_RDONLY, " ro"},
+		{ST_NOSUID, MOUNT_ATTR_NOSUID, " nosuid"},
+		{ST_NODEV, MOUNT_ATTR_NODEV, " nodev"},
+		{ST_NOEXEC, MOUNT_ATTR_NOEXEC, " noexec"},
+		{ST_NOATIME, MOUNT_ATTR__ATIME, " noatime"},
+		{ST_RELATIME, MOUNT_ATTR__ATIME, " relatime"},
+	};
+	uint64_t clr = m->attr_clr | m->rec_attr_clr;
+	char names[64] = "";
+	struct statvfs st;
+
+	for (size_t i = 0; fstatvfs(fd, &st) == 0 && i < ARRAY_LEN(all); i++)
+		if ((st.f_flag & all[i].flag) != 0 && (clr & all[i].attr) != 0)
+			(void)snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s",
+				       all[i].name);
+	return err_set(e, EPERM,
+		       ".options: would clear flags of '%s', or of a mount below it, that are not "
+		       "the user namespace's to clear (it has:%s)",
+		       m->source, names);
+}
+
 int mount_open_bind(const struct plan *p, const struct plan_mount *m, const struct procfs *pf,
 		    bool *out_later, struct err *e)
 {
@@ -89,18 +121,15 @@ int mount_open_bind(const struct plan *p, const struct plan_mount *m, const stru
 	if (fd == -EINVAL)
 		return err_set(
 			e, EINVAL,
-			".source: '%s': can't be bound (an unbindable mount, or one of another "
-			"mount namespace)",
+			".source: '%s': can't be bound (an unbindable mount, one of another mount "
+			"namespace, or in a user namespace one with mounts below it, which only "
+			"'rbind' takes)",
 			m->source);
 	if (fd < 0)
 		return err_sys(e, -fd, ".source: '%s'", m->source);
 	int r = mount_open_attributes(p, m, fd);
 	if (r == -EPERM)
-		return err_set(
-			e, EPERM,
-			".options: '%s' has flags that a parent user namespace has locked and the "
-			"options would clear",
-			m->source);
+		return mount_locked(m, fd, e);
 	if (r < 0)
 		return err_sys(e, -r, ".options: setting the attributes of '%s'", m->source);
 	if (m->uid.n > 0 || m->idmap_own) {

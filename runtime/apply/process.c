@@ -15,27 +15,49 @@
 /* The container's passwd file is untrusted: more than this is not read. */
 #define PROCESS_PASSWD_MAX ((size_t)1 << 20)
 
-int process_rlimits(const struct plan *p, pid_t pid, struct err *e)
+static int process_rlimit_set(const struct plan *p, size_t i, const struct rlimit64 *to,
+			      struct err *e)
 {
-	for (size_t i = 0; i < p->process.n_rlimit; i++) {
+	const struct plan_rlimit *l = &p->process.rlimit[i];
+	struct rlimit64 now;
+
+	if (prlimit64(0, (unsigned int)l->resource, to, NULL) == 0)
+		return 0;
+	int code = errno;
+	if (code == EPERM && prlimit64(0, (unsigned int)l->resource, NULL, &now) == 0)
+		return err_set(e, EPERM,
+			       "process.rlimits[%zu]: %s: hard limit %llu is above the caller's "
+			       "%llu, which needs CAP_SYS_RESOURCE (operation not permitted); ask "
+			       "for less, in podman by default_ulimits of containers.conf",
+			       i, l->name, (unsigned long long)l->limit.rlim_max,
+			       (unsigned long long)now.rlim_max);
+	return err_sys(e, code, "process.rlimits[%zu]: %s", i, l->name);
+}
+
+int process_rlimits(const struct plan *p, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < p->process.n_rlimit; i++)
+		r = process_rlimit_set(p, i, &p->process.rlimit[i].limit, e);
+	return r;
+}
+
+int process_rlimits_raise(const struct plan *p, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < p->process.n_rlimit; i++) {
 		const struct plan_rlimit *l = &p->process.rlimit[i];
 		struct rlimit64 now;
 
-		if (prlimit64(pid, (unsigned int)l->resource, &l->limit, NULL) == 0)
+		if (prlimit64(0, (unsigned int)l->resource, NULL, &now) < 0 ||
+		    l->limit.rlim_max <= now.rlim_max)
 			continue;
-		int code = errno;
-		if (code == EPERM && prlimit64(pid, (unsigned int)l->resource, NULL, &now) == 0)
-			return err_set(e, EPERM,
-				       "process.rlimits[%zu]: %s: hard limit %llu is above the "
-				       "caller's %llu, which needs "
-				       "CAP_SYS_RESOURCE (operation not permitted); ask for less, "
-				       "in podman by default_ulimits of "
-				       "containers.conf",
-				       i, l->name, (unsigned long long)l->limit.rlim_max,
-				       (unsigned long long)now.rlim_max);
-		return err_sys(e, code, "process.rlimits[%zu]: %s", i, l->name);
+		now.rlim_max = l->limit.rlim_max;
+		r = process_rlimit_set(p, i, &now, e);
 	}
-	return 0;
+	return r;
 }
 
 /* User 0 of the initial user namespace, whose map is the one line "0 0 4294967295". */

@@ -68,16 +68,15 @@ static int tail_settle(struct init *in, int root, struct err *e)
 	return tail_close(in->p, keep, ARRAY_LEN(keep), e);
 }
 
-/* What the runtime has given already, for the want of rights in a user namespace, is left alone. */
 static int tail_limits(struct init *in, int root, struct err *e)
 {
 	const struct plan *p = in->p;
-	int r = in->limits_given ? 0 : process_oom_score(p, &in->pf, 0, e);
+	int r = 0;
 
-	if (r == 0 && p->process.n_rlimit > 0)
+	if (p->process.n_rlimit > 0)
 		r = tail_settle(in, root, e);
-	if (r == 0 && !in->limits_given)
-		r = process_rlimits(p, 0, e);
+	if (r == 0)
+		r = process_rlimits(p, e);
 	if (r == 0)
 		r = process_sched(p, e);
 	if (r < 0)

@@ -38,6 +38,9 @@ static void host_status(struct host *h)
 	const char *line = strstr(text, "\nCapBnd:");
 	if (line != NULL)
 		h->cap_bounding = strtoull(line + 8, NULL, 16);
+	line = strstr(text, "\nCapEff:");
+	if (line != NULL)
+		h->cap_effective = strtoull(line + 8, NULL, 16);
 	line = strstr(text, "\nSigIgn:");
 	if (line != NULL)
 		h->ignored_signals = strtoull(line + 8, NULL, 16);

@@ -24,8 +24,15 @@ struct host {
 	bool in_userns;		  /* the runtime itself is not in the initial user namespace */
 	uint64_t ignored_signals; /* the caller ignored them: 1 << (number - 1) */
 	uint64_t cap_bounding;	  /* what the runtime can give, 1 << CAP_* */
+	uint64_t cap_effective;	  /* what it has */
 	const struct host_cgroups *cgroups; /* host/cgroupfs.h */
 };
+
+/* Root of the initial user namespace. */
+static inline bool host_is_privileged(const struct host *h)
+{
+	return h->euid == 0 && !h->in_userns;
+}
 
 /* Opens the node's own root ("/") and reads the cheap facts. 0 or -errno. */
 int host_open(struct host *h, const char *root, struct arena *a, struct err *e);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "plan/exec.h"
 
+#include "host/host.h"
 #include "libocispec/oci.h"
 
 int plan_exec_build(struct plan *p, struct arena *a, const struct plan_input *in,
@@ -33,6 +34,10 @@ int plan_exec_build(struct plan *p, struct arena *a, const struct plan_input *in
 		return err_set(e, EINVAL, "process.args: must name a program");
 	*out_types = p->ns.create | p->ns.joined;
 	/* nothing is made: all of it is joined, through the container's init */
-	p->ns = (struct plan_ns){.uid = p->ns.uid, .gid = p->ns.gid};
+	p->ns = (struct plan_ns){
+		.uid = p->ns.uid,
+		.gid = p->ns.gid,
+		.bridge = (*out_types & CLONE_NEWPID) != 0 && !host_is_privileged(in->host),
+	};
 	return 0;
 }
