@@ -6,9 +6,9 @@
 
 /*
  * World: the runtime; pid is a child in a new user namespace that waits. Writes its uid_map and
- * gid_map, itself where it may, else through newuidmap and newgidmap; with a single unprivileged
- * mapping "deny" to setgroups before (CVE-2014-8989). e names linux.uidMappings or
- * linux.gidMappings.
+ * gid_map, itself where it may, else through newuidmap and newgidmap, whose result it reads back;
+ * with a single unprivileged mapping "deny" to setgroups before (CVE-2014-8989). e names
+ * linux.uidMappings or linux.gidMappings.
  */
 int idmap_write(const struct plan_ns *ns, const struct procfs *pf, pid_t pid, struct err *e);
 

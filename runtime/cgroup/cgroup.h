@@ -24,6 +24,7 @@ struct cgroup {
 	struct cgroup_dir *v;
 	size_t n;
 	struct arena *arena;
+	bool refused; /* a directory could not be made, and nothing needed it */
 };
 
 /* Whether the directory is of a v1 hierarchy with the controller. */

@@ -150,17 +150,32 @@ static int create_open(const struct plan_cgroup *pc, const struct cgroup *c, str
 
 #define CREATE_DONE_WITHOUT 1
 
+/* Without a limit to keep, a cgroup is a convenience: the container stays in the caller's. That is
+ * told once, to who has asked for one. */
+static int create_without(const struct plan_cgroup *pc, const struct host *h, struct cgroup *c,
+			  const struct cgroup_dir *d, int code, struct err *e)
+{
+	if (pc->has_limits)
+		return err_set(e, code,
+			       "%s: needs a cgroup, and '%s' can't be made: %s; start from a "
+			       "cgroup that is delegated to user %u (systemd: a scope or service "
+			       "of the user's session with Delegate=yes), or leave the limits out",
+			       pc->settings.v[0].origin, d->path, err_name(code), h->euid);
+	if (pc->path_given && !c->refused)
+		log_warn("linux.cgroupsPath: '%s' can't be made (%s): the container stays in the "
+			 "caller's cgroup and can't be paused or limited",
+			 d->path, err_name(code));
+	c->refused = true;
+	return CREATE_DONE_WITHOUT;
+}
+
 static int create_dir(const struct plan_cgroup *pc, const struct host *h, struct cgroup *c,
 		      struct cgroup_dir *d, struct err *e)
 {
 	int r = create_mkdir(d->path, c->arena);
 
-	/* without a limit to keep, a cgroup is a convenience: do without it */
-	if (r < 0 && !pc->has_limits && create_is_refused(h, -r)) {
-		log_debug("cgroup '%s': %s; the container stays in the caller's", d->path,
-			  err_name(-r));
-		return CREATE_DONE_WITHOUT;
-	}
+	if (r < 0 && create_is_refused(h, -r))
+		return create_without(pc, h, c, d, -r, e);
 	if (r < 0 && r != -EEXIST)
 		return err_sys(e, -r, "%s: making the cgroup '%s'",
 			       pc->settings.n > 0 ? pc->settings.v[0].origin : "linux.cgroupsPath",

@@ -49,6 +49,7 @@ static int cgroup_path(struct plan *p, const char *path, struct err *e)
 		c->relative = true;
 		return 0;
 	}
+	c->path_given = true;
 	c->relative = path[0] != '/';
 	return cgroup_clean_path(path, p->arena, &c->path, e);
 }

@@ -64,7 +64,7 @@ static void dump_ns(struct dump *d, const struct plan *p)
 		d, "new",
 		dump_bits(d->a, (uint64_t)ns->create, dump_namespaces, ARRAY_LEN(dump_namespaces)));
 	dump_flag(d, "bridge", ns->bridge);
-	dump_flag(d, "newidmap", ns->use_newidmap);
+	dump_flag(d, "newidmap", ns->newuidmap != NULL);
 	dump_flag(d, "deny-setgroups", ns->deny_setgroups);
 	dump_set(d, "origin", "linux.namespaces");
 	for (size_t i = 0; i < ns->n_join; i++) {

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -108,6 +110,42 @@ static int ns_types(struct plan *p, const struct oci_linux *l, struct err *e)
 	return 0;
 }
 
+/* More than the caller's own id is the set-id helpers' to give, out of the ranges of /etc/subuid
+ * and /etc/subgid. They are never looked for on PATH. */
+static const char *ns_helper(const struct host *h, const char *name, struct arena *a)
+{
+	static const char *const dirs[] = {"usr/bin", "bin", "usr/sbin", "usr/local/bin",
+					   "run/wrappers/bin"};
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		const char *path = arena_printf(a, "/%s/%s", dirs[i], name);
+
+		if (faccessat(h->root, path + 1, F_OK, 0) == 0)
+			return path;
+	}
+	return NULL;
+}
+
+static int ns_helpers(struct plan *p, const struct host *h, struct err *e)
+{
+	struct plan_ns *ns = &p->ns;
+
+	ns->newuidmap = ns_helper(h, "newuidmap", p->arena);
+	ns->newgidmap = ns_helper(h, "newgidmap", p->arena);
+	if (ns->newuidmap != NULL && ns->newgidmap != NULL)
+		return 0;
+	return err_set(e, EPERM,
+		       "linux.uidMappings: user %u may map no other id than its own (hostID %u, "
+		       "size 1, and group %u in gidMappings): more needs newuidmap and newgidmap "
+		       "of the package uidmap, which are not installed",
+		       h->euid, h->euid, h->egid);
+}
+
+static bool ns_maps_only(const struct plan_idmap *map, uint32_t id)
+{
+	return map->n == 1 && map->v[0].count == 1 && map->v[0].outside == id;
+}
+
 static int ns_maps(struct plan *p, const struct plan_input *in, const struct oci_linux *l,
 		   struct err *e)
 {
@@ -135,12 +173,23 @@ static int ns_maps(struct plan *p, const struct plan_input *in, const struct oci
 		return 0;
 	/* Without privilege the kernel takes a single line with the caller's own id; more needs the
 	 * helpers. */
-	bool own = ns->uid.n == 1 && ns->uid.v[0].count == 1 &&
-		   ns->uid.v[0].outside == in->host->euid && ns->gid.n == 1 &&
-		   ns->gid.v[0].count == 1 && ns->gid.v[0].outside == in->host->egid;
-	ns->use_newidmap = !own;
+	bool own = ns_maps_only(&ns->uid, in->host->euid) && ns_maps_only(&ns->gid, in->host->egid);
 	ns->deny_setgroups = own;
-	return 0;
+	return own ? 0 : ns_helpers(p, in->host, e);
+}
+
+static int ns_rights(const struct plan_ns *ns, const struct host *h, struct err *e)
+{
+	bool may = h->euid == 0 || (h->cap_effective & (UINT64_C(1) << CAP_SYS_ADMIN)) != 0;
+
+	if (may || ns->create == 0 || ((ns->create | ns->joined) & CLONE_NEWUSER) != 0)
+		return 0;
+	return err_set(
+		e, EPERM,
+		"linux.namespaces: user %u may make namespaces only inside a user namespace: "
+		"add one of type 'user' and linux.uidMappings and gidMappings, as 'greffon "
+		"spec --rootless' writes them (operation not permitted)",
+		h->euid);
 }
 
 static int ns_names(struct plan *p, const struct plan_input *in, struct err *e)
@@ -203,6 +252,8 @@ int plan_ns_build(struct plan *p, const struct plan_input *in, struct err *e)
 	int r = ns_types(p, l, e);
 
 	if (r == 0)
+		r = ns_rights(&p->ns, in->host, e);
+	if (r == 0)
 		r = ns_maps(p, in, l, e);
 	if (r == 0)
 		r = ns_names(p, in, e);
@@ -210,13 +261,12 @@ int plan_ns_build(struct plan *p, const struct plan_input *in, struct err *e)
 		r = ns_offsets(p, l, e);
 	/*
 	 * Init can't enter a namespace of the host once it lives in a new user namespace, can't
-	 * make namespaces of a user namespace it has yet to join in the same clone, and without
-	 * CAP_SYS_ADMIN of its own user namespace the runtime can't join a pid namespace for its
-	 * children.
+	 * make namespaces of a user namespace it has yet to join in the same clone, and a runtime
+	 * without CAP_SYS_ADMIN where its own pid namespace belongs can't come back from another.
 	 */
 	p->ns.bridge = (p->ns.joined & CLONE_NEWUSER) != 0 ||
 		       ((p->ns.create & CLONE_NEWUSER) != 0 && p->ns.joined != 0) ||
-		       ((p->ns.joined & CLONE_NEWPID) != 0 && in->host->euid != 0);
+		       ((p->ns.joined & CLONE_NEWPID) != 0 && !host_is_privileged(in->host));
 	return r;
 }
 

@@ -53,7 +53,7 @@ struct plan_ns {
 	struct plan_idmap uid, gid; /* of a new user namespace */
 	bool deny_setgroups; /* unprivileged single mapping: "deny" before gid_map (CVE-2014-8989)
 			      */
-	bool use_newidmap;   /* through newuidmap/newgidmap */
+	const char *newuidmap, *newgidmap; /* the programs that write the maps; NULL: we do */
 	bool bridge; /* a process of its own joins the namespaces and gives birth to init, see
 			apply/clone.h */
 	const char *hostname, *domainname;
@@ -188,6 +188,7 @@ struct plan_cgroup {
 	bool relative;	  /* path is below the runtime's own place in each hierarchy instead */
 	const char *origin;
 	const char *slice, *scope; /* systemd */
+	bool path_given;	   /* by linux.cgroupsPath */
 	bool stay; /* no path, no limits and no right to make one: stay in the caller's cgroup */
 	struct plan_settings {
 		struct plan_setting *v;

@@ -8,31 +8,44 @@
 
 #define ROOT_OPEN (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
-/* The initial user namespace maps everything onto itself. */
-static bool root_in_userns(struct arena *a)
+/* The initial user namespace maps everything onto itself. *outside: root's id outside. */
+static bool root_in_userns(struct arena *a, uid_t *outside)
 {
 	char *map;
-	unsigned int inside, outside, count;
+	unsigned int inside, count;
 
 	if (io_read_file(AT_FDCWD, "/proc/self/uid_map", 64 * 1024, a, &map, NULL) < 0)
 		return false;
-	return sscanf(map, "%u %u %u", &inside, &outside, &count) != 3 || inside != 0 ||
-	       outside != 0 || count != UINT32_MAX;
+	return sscanf(map, "%u %u %u", &inside, outside, &count) != 3 || inside != 0 ||
+	       *outside != 0 || count != UINT32_MAX;
 }
 
 static int root_default(const char **out, struct arena *a, struct err *e)
 {
 	const char *user = getenv("XDG_RUNTIME_DIR");
+	uid_t uid = geteuid();
 	bool have = user != NULL && user[0] == '/';
+	struct stat st;
 
-	if (geteuid() == 0 && !(have && root_in_userns(a))) {
+	if (uid == 0 && !root_in_userns(a, &uid)) {
 		*out = "/run/greffon";
 		return 0;
 	}
-	/* Nothing else belongs to this user alone; a shared temporary directory never will do. */
+	/* A batch job or su leaves it out of the environment where logind has made it all the same.
+	 * Nothing else belongs to this user alone; a shared temporary directory never will do. */
+	if (!have) {
+		user = arena_printf(a, "/run/user/%u", uid);
+		have = stat(user, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 077) == 0;
+	}
+	if (!have && geteuid() == 0) {
+		*out = "/run/greffon";
+		return 0;
+	}
 	if (!have)
 		return err_set(e, EINVAL,
-			       "XDG_RUNTIME_DIR is not set: set it, or give a folder with --root");
+			       "XDG_RUNTIME_DIR is not set, and '%s' is no folder of user %u's "
+			       "alone: set it, or give a folder with --root",
+			       user, uid);
 	*out = arena_printf(a, "%s/greffon", user);
 	return 0;
 }
