@@ -99,7 +99,7 @@ static int exec_birth(struct birth *b, struct join_exec *target, const struct re
 	if (r == 0 && o->pid_file != NULL)
 		r = birth_pid_file(o->pid_file, b->pid, e);
 	if (r == 0 && o->pidfd_socket != NULL)
-		r = tty_send(o->pidfd_socket, b->pidfd, e);
+		r = tty_send_pidfd(o->pidfd_socket, b->pidfd, e);
 	return r;
 }
 

@@ -178,10 +178,9 @@ int tty_connect(const char *path, struct err *e)
 	return fd_take(&sock);
 }
 
-int tty_send_connected(int sock, int master, struct err *e)
+static int tty_send_fd(int sock, int fd, char *payload, struct err *e)
 {
-	static char payload[] = "/dev/ptmx";
-	struct iovec iov = {.iov_base = payload, .iov_len = sizeof(payload) - 1};
+	struct iovec iov = {.iov_base = payload, .iov_len = strlen(payload)};
 	union {
 		struct cmsghdr head;
 		char space[CMSG_SPACE(sizeof(int))];
@@ -198,7 +197,7 @@ int tty_send_connected(int sock, int master, struct err *e)
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &master, sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(int));
 	do
 		n = sendmsg(sock, &msg, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
@@ -208,9 +207,17 @@ int tty_send_connected(int sock, int master, struct err *e)
 	return 0;
 }
 
-int tty_send(const char *path, int master, struct err *e)
+int tty_send_connected(int sock, int master, struct err *e)
 {
+	static char payload[] = "/dev/ptmx";
+
+	return tty_send_fd(sock, master, payload, e);
+}
+
+int tty_send_pidfd(const char *path, int pidfd, struct err *e)
+{
+	static char payload[] = "pidfd";
 	autoclose int sock = tty_connect(path, e);
 
-	return sock < 0 ? sock : tty_send_connected(sock, master, e);
+	return sock < 0 ? sock : tty_send_fd(sock, pidfd, payload, e);
 }

@@ -14,13 +14,14 @@ enum tty_console { TTY_BIND_CONSOLE, TTY_NO_CONSOLE };
 int tty_open(const struct plan *p, int root, enum tty_console console, int *out_master,
 	     struct err *e);
 
-/* World: the runtime. Sends the master to the listening unix socket at path (any length: through a
- * directory descriptor): payload "/dev/ptmx", one descriptor. Gives up after 10 s. */
-int tty_send(const char *path, int master, struct err *e);
+/* World: the runtime. Sends a pidfd to the listening unix socket at path (any length: through a
+ * directory descriptor): payload "pidfd", one descriptor. Gives up after 10 s. */
+int tty_send_pidfd(const char *path, int pidfd, struct err *e);
 
 /* Checks before anything is made that path is a unix socket one can connect to; connects. fd or
  * -errno. */
 int tty_connect(const char *path, struct err *e);
+/* Payload "/dev/ptmx", one descriptor. */
 int tty_send_connected(int sock, int master, struct err *e);
 
 /*

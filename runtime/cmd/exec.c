@@ -215,7 +215,7 @@ static int exec_plan(const struct cmd_global *g, const struct exec_options *o, i
 	struct plan_options po = {
 		.id = rec->id,
 		.bundle = rec->bundle,
-		.no_new_keyring = true, /* it shares the container's */
+		.no_new_keyring = rec->no_new_keyring, /* else it joins the container's */
 		.preserve_fds = (unsigned int)o->preserve_fds.v,
 		.console_socket = o->console_socket != NULL,
 		.detach = o->detach,

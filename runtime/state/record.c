@@ -85,6 +85,7 @@ int record_parse(const char *text, size_t len, struct arena *a, struct record **
 		.manager = record_manager_to(d->manager),
 		.scope = d->scope,
 		.own_pidns = d->own_pidns.v,
+		.no_new_keyring = d->no_new_keyring.v,
 		.poststop_run = d->poststop_run.v,
 		.console = d->console,
 		.n_cgroup = d->n_cgroup,
@@ -132,6 +133,7 @@ int record_write(const struct record *r, struct arena *a, const char **out, size
 		.manager = record_manager_of(r->manager),
 		.scope = r->scope,
 		.own_pidns = record_true(r->own_pidns),
+		.no_new_keyring = record_true(r->no_new_keyring),
 		.poststop_run = record_true(r->poststop_run),
 		.console = r->console,
 		.n_cgroup = r->n_cgroup,
@@ -177,6 +179,7 @@ void record_from_plan(struct record *r, const struct plan *p, const struct cgrou
 		.manager = p->cgroup.manager,
 		.scope = p->cgroup.scope,
 		.own_pidns = (p->ns.create & CLONE_NEWPID) != 0,
+		.no_new_keyring = !p->creds.new_keyring,
 		.annotation = p->annotation,
 		.n_annotation = p->n_annotation,
 	};

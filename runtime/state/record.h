@@ -31,6 +31,7 @@ struct record {
 		bool named, made, monitor_made;
 	} rdt;
 	bool own_pidns;	     /* init is pid 1 of a namespace of its own: killing it kills all */
+	bool no_new_keyring; /* of create: exec's processes keep their caller's as well */
 	bool poststop_run;   /* the marker that keeps poststop hooks from running twice */
 	const char *console; /* nothing but information */
 	struct plan_annotation *annotation;

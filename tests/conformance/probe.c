@@ -335,6 +335,42 @@ static int answer(int fd)
 	return ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &resp);
 }
 
+/* pidfd SOCKET: takes one descriptor, prints what came with it and the process it stands for */
+static int cmd_pidfd(int argc, char **argv)
+{
+	char text[4096], path[64], line[256];
+	int lsock, sock, fd, count;
+
+	if (argc < 2)
+		return 1;
+	setvbuf(stdout, NULL, _IONBF, 0);
+	lsock = listen_at(argv[1]);
+	puts("listening=1");
+	sock = accept4(lsock, NULL, NULL, SOCK_CLOEXEC);
+	fd = receive(sock, text, sizeof(text), &count);
+	printf("payload=%s\nfds=%d\n", text, count);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	FILE *f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (strncmp(line, "Pid:", 4) == 0)
+			printf("pid=%d\n", atoi(line + 4));
+	return 0;
+}
+
+/* keyring: the name of the session keyring */
+static int cmd_keyring(int argc, char **argv)
+{
+	char text[256] = "";
+	long n = syscall(SYS_keyctl, 6 /* KEYCTL_DESCRIBE */, -3 /* session */, text,
+			 sizeof(text) - 1, 0);
+	const char *name = strrchr(text, ';');
+
+	(void)argc;
+	(void)argv;
+	printf("keyring=%s\n", n < 0 ? name_of(errno) : name ? name + 1 : text);
+	return 0;
+}
+
 /* agent SOCKET FILE: a seccomp agent for one container; the process state goes to FILE */
 static int cmd_agent(int argc, char **argv)
 {
@@ -458,7 +494,8 @@ int main(int argc, char **argv)
 		{"rlimits", cmd_rlimits}, {"clock", cmd_clock},	    {"attrs", cmd_attrs},
 		{"tty", cmd_tty},	  {"open", cmd_open},	    {"call", cmd_call},
 		{"fork", cmd_fork},	  {"signals", cmd_signals}, {"console", cmd_console},
-		{"agent", cmd_agent},	  {"notify", cmd_notify},   {"manager", cmd_manager},
+		{"agent", cmd_agent},	  {"pidfd", cmd_pidfd},	    {"keyring", cmd_keyring},
+		{"notify", cmd_notify},	  {"manager", cmd_manager},
 	};
 
 	for (size_t i = 0; argc > 1 && i < sizeof(cmds) / sizeof(cmds[0]); i++)
