@@ -20,3 +20,12 @@ GREFFON_LIBRARY([yajl], [YAJL], [libyajl-dev])
 GREFFON_LIBRARY([libcap], [CAP], [libcap-dev])
 GREFFON_LIBRARY([libmd], [MD], [libmd-dev])
 PKG_CHECK_MODULES([CRITERION], [criterion], [have_criterion=yes], [have_criterion=no])
+
+# Of the helper of the systemd cgroup driver alone, which is linked dynamically: there is no archive.
+have_systemd=no
+AS_IF([test "x$enable_systemd" != xno],
+	[PKG_CHECK_MODULES([SYSTEMD], [libsystemd >= 239], [have_systemd=yes], [have_systemd=no])])
+AS_IF([test "x$enable_systemd$have_systemd" = xyesno],
+	[AC_MSG_ERROR([libsystemd is missing: install libsystemd-dev, or configure with --disable-systemd])])
+AS_IF([test "x$have_systemd" = xyes],
+	[AC_DEFINE([HAVE_SYSTEMD], [1], [the systemd cgroup driver and its helper are built])])

@@ -112,10 +112,13 @@ static int birth_map(struct birth *b, struct err *e)
 
 int birth_clone(struct birth *b, void (*script)(struct init *), struct err *e)
 {
-	int into = cgroup_into_fd(&b->cgroup);
+	bool attach = cgroup_needs_attaching(&b->cgroup, b->host);
+	int into = attach ? FD_NONE : cgroup_into_fd(&b->cgroup);
 	const struct plan_ns *ns = &b->p->ns;
 	int types = b->init.target != NULL ? b->init.target->types : ns->create | ns->joined;
 	int r = (types & CLONE_NEWUSER) != 0 ? process_rlimits_raise(b->p, e) : 0;
+	/* it may not go on before systemd has moved it */
+	b->init.wait_cgroup = b->init.wait_cgroup || attach;
 
 	/* clone3(2) refuses (ENOENT) a cgroup into which a process comes from outside of its
 	 * cgroup namespace */
@@ -127,7 +130,10 @@ int birth_clone(struct birth *b, void (*script)(struct init *), struct err *e)
 	if (r < 0)
 		return r;
 	struct err map = {0};
-	r = birth_map(b, &map);
+	/* before it becomes a user whose processes ours may not move */
+	r = attach ? cgroup_attach(&b->cgroup, b->pid, &map) : 0;
+	if (r == 0)
+		r = birth_map(b, &map);
 	if (r == 0)
 		return 0;
 	/* A init that is dead already has the better story to tell. */

@@ -15,6 +15,7 @@ struct container_options {
 	bool detach;		   /* run --detach */
 	bool keep;		   /* run --keep: not deleted after it ended */
 	const char *config_text;   /* saved beside the state */
+	struct systemd systemd;	   /* the helper of CGROUP_SYSTEMD, given away */
 	size_t config_len;
 };
 

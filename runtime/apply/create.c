@@ -33,7 +33,8 @@ static void create_undo(struct create *c)
 
 	netdev_undo(c->p, &c->b.netdev); /* before the namespace goes, and virtual ones with it */
 	birth_kill(&c->b);
-	if (c->b.cgroup.n > 0 && cgroup_destroy(&c->b.cgroup, &why) < 0)
+	systemd_done(&c->b.cgroup.unit.bus); /* it is in the unit that is to be stopped */
+	if (cgroup_destroy(&c->b.cgroup, &why) < 0)
 		log_warn("removing the cgroup: %s", why.text);
 	if (rdt_remove(&c->b.rdt, &why) < 0)
 		log_warn("%s", why.text);
@@ -72,7 +73,7 @@ static int create_claim(struct create *c, struct err *e)
 		c->b.init.fifo = store_fifo_make(&c->entry, uid, gid, e);
 		r = c->b.init.fifo < 0 ? c->b.init.fifo : 0;
 	}
-	return r;
+	return r == 0 ? cgroup_request(&p->cgroup, &c->a, &c->b.cgroup, e) : r;
 }
 
 static bool create_has_runtime_hooks(const struct plan *p)
@@ -109,6 +110,19 @@ static int create_record(struct create *c, struct err *e)
 	return r == 0 ? store_stage(&c->entry, &c->record, e) : r;
 }
 
+/* What of the cgroup had to wait for init's birth. */
+static int create_cgroup_rest(struct create *c, struct err *e)
+{
+	struct birth *b = &c->b;
+	int r = 0;
+
+	if (cgroup_needs_entering(&b->cgroup))
+		r = cgroup_create_rest(&c->p->cgroup, c->host, &c->a, &b->cgroup, e);
+	else if (!b->init.wait_cgroup) /* born in it */
+		return cgroup_born(&b->cgroup, &c->p->cgroup, e);
+	return r == 0 && b->init.wait_cgroup ? birth_cgroup(b, e) : r;
+}
+
 static int create_birth(struct create *c, struct err *e)
 {
 	struct birth *b = &c->b;
@@ -126,17 +140,16 @@ static int create_birth(struct create *c, struct err *e)
 	b->init.in_cgroup = !b->init.wait_cgroup;
 	r = birth_clone(b, init_run, e);
 	c->hooks_due = b->pidfd >= 0;
-	if (r == 0 && b->init.wait_cgroup) {
-		r = cgroup_create_rest(&c->p->cgroup, c->host, &c->a, &b->cgroup, e);
-		if (r == 0)
-			r = birth_cgroup(b, e);
-	}
+	if (r == 0)
+		r = create_cgroup_rest(c, e);
 	if (r == 0)
 		r = create_record(c, e);
 	if (r == 0)
 		r = birth_attend(b, e);
 	if (r == 0)
 		r = birth_wait(b, c->o->run ? STAGE_EXEC : STAGE_READY, "creating", e);
+	if (r == 0)
+		r = cgroup_born(&b->cgroup, &c->p->cgroup, e);
 	if (r < 0 && cgroup_oom_kills(&b->cgroup) > 0)
 		return err_at(e,
 			      "linux.resources.memory.limit is too low for the container's init");
@@ -210,6 +223,7 @@ int container_create(const struct store *s, const struct plan *p, const struct h
 	c.b.p = p;
 	c.b.host = h;
 	c.b.a = &c.a;
+	c.b.cgroup.unit.bus = o->systemd;
 	int r = create_claim(&c, e);
 	if (r == 0)
 		r = create_birth(&c, e);

@@ -65,10 +65,23 @@ static int delete_kill(const struct record *rec, const struct cgroup *cg, struct
 	return 0;
 }
 
+static void container_unit(struct cgroup *cg, const struct record *rec)
+{
+	cg->unit.name = rec->scope;
+	cg->unit.subgroup = rec->subgroup;
+	cg->unit.user = rec->systemd_user;
+	cg->unit.left = true;
+	for (size_t i = 0; i < rec->n_annotation; i++)
+		if (strcmp(rec->annotation[i].key, "org.systemd.property.CollectMode") == 0)
+			cg->unit.sticky = true;
+}
+
 void container_cgroup(struct cgroup *cg, const struct record *rec, struct arena *a)
 {
 	cg->arena = a;
 	cg->manager = rec->manager;
+	if (rec->manager == CGROUP_SYSTEMD && rec->scope != NULL)
+		container_unit(cg, rec);
 	cg->v = arena_array(a, rec->n_cgroup, sizeof(*cg->v));
 	cg->n = rec->n_cgroup;
 	for (size_t i = 0; i < rec->n_cgroup; i++)
@@ -155,6 +168,7 @@ int container_delete(const struct store *s, const char *id, enum container_delet
 	if (strcmp(rec->boot_id, status_boot_id()) == 0)
 		container_cgroup(&cg, rec, &a);
 	r = cgroup_reopen(&cg, CGROUP_OPEN_DIRS, e);
+	cgroup_stop_ahead(&cg);
 	if (r == 0)
 		r = delete_kill(rec, &cg, e);
 	if (r == 0)

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include "cgroup/systemd.h"
 #include "host/cgroupfs.h"
 #include "plan/plan.h"
 
@@ -19,8 +20,19 @@ struct cgroup_dir {
 		       */
 };
 
+/* The systemd unit around the directories, only with CGROUP_SYSTEMD. */
+struct cgroup_unit {
+	const char *name, *subgroup; /* NULL: no unit; processes in the unit's own cgroup */
+	bool user;		     /* of the user's own manager */
+	bool left;		     /* it is there, or may be: cgroup_destroy() stops it */
+	bool sticky;		     /* it stays when it failed, until somebody resets it */
+	bool tight;		     /* limits leave no room for the helper beside init */
+	struct systemd bus;	     /* the helper, from its start to cgroup_born() */
+};
+
 struct cgroup {
 	enum plan_cgroup_manager manager;
+	struct cgroup_unit unit;
 	struct cgroup_dir *v;
 	size_t n;
 	struct arena *arena;
@@ -31,10 +43,15 @@ struct cgroup {
 bool cgroup_dir_has(const struct cgroup_dir *d, const char *controller);
 
 /* The directories that cgroup_create_first() and _rest() will make, without making any: for the
- * record. -EBUSY: another container lives there. On failure out is empty, so that nothing of others
- * is destroyed through it. */
+ * record. None with systemd, whose unit stands for them. -EBUSY: another container lives there. On
+ * failure out is empty, so that nothing of others is destroyed through it. */
 int cgroup_plan_dirs(const struct plan_cgroup *pc, const struct host *h, struct arena *a,
 		     struct cgroup *out, struct err *e);
+
+/* Sends systemd the request to start the unit, which cgroup_create_first() waits for; nothing with
+ * the other managers. The helper is started unless out->unit.bus is one already. */
+int cgroup_request(const struct plan_cgroup *pc, struct arena *a, struct cgroup *out,
+		   struct err *e);
 
 /*
  * out: as cgroup_plan_dirs() left it. Makes the directories (parents too), enables v2 controllers
@@ -50,6 +67,15 @@ int cgroup_create_first(const struct plan_cgroup *pc, const struct host *h, stru
 			struct cgroup *out, struct err *e);
 int cgroup_create_rest(const struct plan_cgroup *pc, const struct host *h, struct arena *a,
 		       struct cgroup *out, struct err *e);
+
+/* World: the runtime, init is in its cgroup. The helper that kept the unit alive leaves it, and the
+ * limits that left no room for both are written. Nothing with the other managers. */
+int cgroup_born(struct cgroup *c, const struct plan_cgroup *pc, struct err *e);
+
+/* Whether a process of ours can't be born in the cgroup or moved there: with the user's manager and
+ * a caller outside of its tree (a login session). cgroup_attach() then has systemd move it. */
+bool cgroup_needs_attaching(const struct cgroup *c, const struct host *h);
+int cgroup_attach(struct cgroup *c, pid_t pid, struct err *e);
 
 /* Writes the plan's settings in order. */
 int cgroup_write_settings(const struct cgroup *c, const struct plan_cgroup *pc, struct err *e);
@@ -70,7 +96,7 @@ int cgroup_enter(const struct cgroup *c, struct err *e);
 /* The open "tasks" files: the first max of them into out (borrowed); how many there are. */
 size_t cgroup_tasks(const struct cgroup *c, int *out, size_t max);
 
-/* Moves pid in (systemd, or a restored process). World: the runtime. */
+/* Moves pid in (a restored process). World: the runtime. */
 int cgroup_move(const struct cgroup *c, pid_t pid, struct err *e);
 
 /* The handle of an existing container's cgroups, from the record's paths (controllers + path
@@ -91,13 +117,16 @@ int cgroup_kill_all(const struct cgroup *c, int sig, struct err *e);
 /* Pids of the cgroup and everything below, in arena memory. */
 int cgroup_pids(const struct cgroup *c, struct arena *a, pid_t **out, size_t *out_n, struct err *e);
 
+/* For a cgroup_destroy() that comes soon: the helper gets ready meanwhile. */
+void cgroup_stop_ahead(struct cgroup *c);
+
 /* Kills what is left, waits until it is empty (10 s), removes the directories leaf first (only
  * those below and including the container's own; empty parents that we made stay as with the
- * peers). Missing: success. */
+ * peers), and stops the unit. Missing: success. */
 int cgroup_destroy(struct cgroup *c, struct err *e);
 
-/* Writes new settings to an existing container's cgroup (update); on failure the former values are
- * put back where the kernel permits. */
+/* Writes new settings to an existing container's cgroup (update) and sets them as properties of its
+ * unit; on failure the former values are put back where the kernel permits. */
 int cgroup_update(const struct cgroup *c, const struct plan_cgroup *pc, struct err *e);
 
 /* > 0: that many processes were killed for want of memory (memory.events, memory.oom_control). */

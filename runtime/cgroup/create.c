@@ -9,6 +9,7 @@
 #include "cgroup/cgroup.h"
 #include "cgroup/delegate.h"
 #include "cgroup/device.h"
+#include "cgroup/unit.h"
 #include "cgroup/v2.h"
 
 /* A directory that was there may be reused, but not shared: another container's limits would be
@@ -37,7 +38,7 @@ int cgroup_plan_dirs(const struct plan_cgroup *pc, const struct host *h, struct 
 {
 	const struct host_cgroups *hc = h->cgroups;
 
-	*out = (struct cgroup){.manager = pc->manager, .arena = a};
+	*out = (struct cgroup){.manager = pc->manager, .unit = out->unit, .arena = a};
 	if (pc->stay)
 		return 0;
 	out->v = arena_array(a, hc->n, sizeof(*out->v));
@@ -53,7 +54,7 @@ int cgroup_plan_dirs(const struct plan_cgroup *pc, const struct host *h, struct 
 	/* Known before it is on record as ours: a delete after a crash kills what the recorded
 	 * cgroups hold. */
 	int r = out->n > 0 ? create_check_empty(&out->v[0], e) : 0;
-	if (r < 0)
+	if (r < 0 || pc->manager == CGROUP_SYSTEMD)
 		out->n = 0;
 	return r;
 }
@@ -181,7 +182,10 @@ static int create_dir(const struct plan_cgroup *pc, const struct host *h, struct
 			       pc->settings.n > 0 ? pc->settings.v[0].origin : "linux.cgroupsPath",
 			       d->path);
 	d->created = r == 0;
-	r = d->created ? 0 : create_check_empty(d, e);
+	/* a unit's holds the helper */
+	r = d->created || pc->manager == CGROUP_SYSTEMD ? 0 : create_check_empty(d, e);
+	if (r == 0 && pc->unit.subgroup != NULL)
+		r = unit_move_helper(c, d, e);
 	return r < 0 ? r : create_open(pc, c, d, e);
 }
 
@@ -202,8 +206,11 @@ static int create_devices(const struct plan_cgroup *pc, const struct host *h,
 			  const struct cgroup *c, struct err *e)
 {
 	struct err why = {0};
-	int r = device_apply(c, &pc->rules, DEVICE_NEW, c->arena, &why);
 
+	/* systemd itself may do it, and has */
+	if (pc->manager == CGROUP_SYSTEMD && pc->unit.devices_exact && !pc->unit.user)
+		return 0;
+	int r = device_apply(c, &pc->rules, DEVICE_NEW, c->arena, &why);
 	if (r == 0 || !create_is_refused(h, -r))
 		return r < 0 ? err_take(e, &why) : 0;
 	log_debug("%s; device rules are not applied", why.text);
@@ -238,9 +245,11 @@ int cgroup_create_first(const struct plan_cgroup *pc, const struct host *h, stru
 			struct cgroup *out, struct err *e)
 {
 	out->arena = a;
-	if (!cgroup_needs_entering(out))
+	int r = pc->manager == CGROUP_SYSTEMD && !pc->stay ? unit_wait(pc, h, out, e) : 0;
+	if (r == 0 && !cgroup_needs_entering(out))
 		return cgroup_create_rest(pc, h, a, out, e);
-	int r = create_dirs(pc, h, out, true, e);
+	if (r == 0)
+		r = create_dirs(pc, h, out, true, e);
 	if (r < 0)
 		create_keep_own(out);
 	return r;
@@ -254,6 +263,8 @@ int cgroup_create_rest(const struct plan_cgroup *pc, const struct host *h, struc
 
 	if (r >= 0)
 		r = cgroup_write_settings(out, pc, e);
+	if (r >= 0 && out->unit.name != NULL)
+		r = unit_make_room(out, pc, e);
 	if (r >= 0)
 		r = create_devices(pc, h, out, e);
 	for (size_t i = 0; r >= 0 && pc->chown_to_root && i < out->n; i++)

@@ -9,6 +9,7 @@
 
 #include "base/io.h"
 #include "cgroup/cgroup.h"
+#include "cgroup/unit.h"
 
 /* A killed process may take this long to leave: it may hang in a slow file system. */
 #define DESTROY_TIMEOUT_MS 10000
@@ -85,6 +86,8 @@ int cgroup_destroy(struct cgroup *c, struct err *e)
 	for (size_t i = 0; i < c->n; i++)
 		if (cgroup_dir_has(&c->v[i], "freezer") && r == 0)
 			r = destroy_dir(c, &c->v[i], e);
+	if (r == 0)
+		unit_stop(c);
 	cgroup_close(c);
 	if (r == 0)
 		c->n = 0;

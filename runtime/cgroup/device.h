@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cgroup/cgroup.h"
+#include "plan/device_state.h"
 
 /*
  * Device rules. What they mean, in both versions: a request for some of read, write and mknod of a
@@ -15,21 +16,6 @@ enum device_when { DEVICE_NEW, DEVICE_LIVE };
 int device_apply(const struct cgroup *c, const struct plan_device_rules *rules,
 		 enum device_when when, struct arena *a, struct err *e);
 
-/* The form of v1: one default and the exceptions to it. */
-struct device_state {
-	bool allow; /* what holds for devices that no exception names */
-	struct device_exception {
-		char type;	      /* 'b' or 'c' */
-		int64_t major, minor; /* -1: any */
-		unsigned int access;
-	} * v;
-	size_t n, cap;
-};
-
-/* -ENOTSUP: a rule excepts a part of an exception, which v1 can't express. */
-int device_state_build(struct device_state *s, const struct plan_device_rules *rules,
-		       struct arena *a, struct err *e);
-
 /* Writes devices.deny and devices.allow of the v1 directory. */
 int device_write_v1(const char *dir, const struct device_state *s, enum device_when when,
 		    struct arena *a, struct err *e);
@@ -40,7 +26,10 @@ struct bpf_insn;
 const struct bpf_insn *device_program(const struct plan_device_rules *rules, struct arena *a,
 				      size_t *out_n);
 
-/* Loads and attaches the program to the v2 directory. Where exactly one is attached already it is
- * replaced in one step (BPF_F_REPLACE, 5.6); since all attached programs have to allow, adding one
- * would only ever narrow. */
+/* Loads and attaches the program to the v2 directory. One of ours that is attached already, known
+ * by its name beside systemd's, is replaced in one step (BPF_F_REPLACE, 5.6); since all attached
+ * programs have to allow, adding one would only ever narrow. */
 int device_attach(int dir, const struct plan_device_rules *rules, struct arena *a, struct err *e);
+
+/* Whether a program of ours is attached to the container's v2 cgroup. */
+bool device_is_attached(const struct cgroup *c);

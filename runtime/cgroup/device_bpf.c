@@ -6,6 +6,8 @@
 #include "cgroup/device.h"
 #include "sys/sys.h"
 
+#define DEVICE_PROGRAM_NAME "greffon_device" /* 15 bytes at most */
+
 _Static_assert((int)PLAN_ACCESS_MKNOD == (int)BPF_DEVCG_ACC_MKNOD &&
 		       (int)PLAN_ACCESS_READ == (int)BPF_DEVCG_ACC_READ &&
 		       (int)PLAN_ACCESS_WRITE == (int)BPF_DEVCG_ACC_WRITE,
@@ -124,22 +126,6 @@ const struct bpf_insn *device_program(const struct plan_device_rules *rules, str
 	return c.v;
 }
 
-/* The id of the one program attached to dir itself; 0: none, or several. */
-static uint32_t device_attached(int dir)
-{
-	uint32_t ids[64] = {0};
-	union bpf_attr attr;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.query.target_fd = (uint32_t)dir;
-	attr.query.attach_type = BPF_CGROUP_DEVICE;
-	attr.query.prog_ids = (uint64_t)(uintptr_t)ids;
-	attr.query.prog_cnt = 64;
-	if (sys_bpf(BPF_PROG_QUERY, &attr, sizeof(attr)) < 0 || attr.query.prog_cnt != 1)
-		return 0;
-	return ids[0];
-}
-
 static int device_fd_of(uint32_t id)
 {
 	union bpf_attr attr;
@@ -147,6 +133,50 @@ static int device_fd_of(uint32_t id)
 	memset(&attr, 0, sizeof(attr));
 	attr.prog_id = id;
 	return sys_bpf(BPF_PROG_GET_FD_BY_ID, &attr, sizeof(attr));
+}
+
+static bool device_is_ours(int program)
+{
+	struct bpf_prog_info info = {0};
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.info.bpf_fd = (uint32_t)program;
+	attr.info.info_len = sizeof(info);
+	attr.info.info = (uint64_t)(uintptr_t)&info;
+	return sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)) == 0 &&
+	       strcmp(info.name, DEVICE_PROGRAM_NAME) == 0;
+}
+
+/* A descriptor of our program that is attached to dir itself, FD_NONE when there is none. */
+static int device_attached(int dir)
+{
+	uint32_t ids[64] = {0}; /* the kernel's own limit */
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.query.target_fd = (uint32_t)dir;
+	attr.query.attach_type = BPF_CGROUP_DEVICE;
+	attr.query.prog_ids = (uint64_t)(uintptr_t)ids;
+	attr.query.prog_cnt = 64;
+	if (sys_bpf(BPF_PROG_QUERY, &attr, sizeof(attr)) < 0)
+		return FD_NONE;
+	for (uint32_t i = 0; i < attr.query.prog_cnt; i++) {
+		autoclose int fd = device_fd_of(ids[i]);
+		if (fd >= 0 && device_is_ours(fd))
+			return fd_take(&fd);
+	}
+	return FD_NONE;
+}
+
+bool device_is_attached(const struct cgroup *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		autoclose int fd = c->v[i].v2 ? device_attached(c->v[i].fd) : FD_NONE;
+		if (fd >= 0)
+			return true;
+	}
+	return false;
 }
 
 int device_attach(int dir, const struct plan_device_rules *rules, struct arena *a, struct err *e)
@@ -160,11 +190,11 @@ int device_attach(int dir, const struct plan_device_rules *rules, struct arena *
 	attr.insns = (uint64_t)(uintptr_t)code;
 	attr.insn_cnt = (uint32_t)n;
 	attr.license = (uint64_t)(uintptr_t) "GPL";
+	memcpy(attr.prog_name, DEVICE_PROGRAM_NAME, sizeof(DEVICE_PROGRAM_NAME)); /* 4.15 */
 	autoclose int program = sys_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
 	if (program < 0)
 		return err_sys(e, -program, "linux.resources.devices: loading the device program");
-	uint32_t old_id = device_attached(dir);
-	autoclose int old = old_id != 0 ? device_fd_of(old_id) : FD_NONE;
+	autoclose int old = device_attached(dir);
 	memset(&attr, 0, sizeof(attr));
 	attr.target_fd = (uint32_t)dir;
 	attr.attach_bpf_fd = (uint32_t)program;

@@ -63,7 +63,7 @@ int cgroup_move(const struct cgroup *c, pid_t pid, struct err *e)
 
 int cgroup_reopen(struct cgroup *c, enum cgroup_open how, struct err *e)
 {
-	size_t kept = 0;
+	size_t kept = 0, had = c->n;
 
 	for (size_t i = 0; i < c->n; i++) {
 		struct cgroup_dir d = c->v[i];
@@ -85,6 +85,9 @@ int cgroup_reopen(struct cgroup *c, enum cgroup_open how, struct err *e)
 		c->v[kept++] = d;
 	}
 	c->n = kept;
+	/* systemd removes a unit's cgroup when it has forgotten the unit */
+	if (had > 0 && kept == 0 && !c->unit.sticky)
+		c->unit.left = false;
 	return 0;
 }
 
@@ -94,4 +97,5 @@ void cgroup_close(struct cgroup *c)
 		fd_done(&c->v[i].fd);
 		fd_done(&c->v[i].tasks);
 	}
+	systemd_done(&c->unit.bus);
 }

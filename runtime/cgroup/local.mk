@@ -6,7 +6,6 @@ libgreffon_a_SOURCES += \
 	runtime/cgroup/destroy.c \
 	runtime/cgroup/device.c runtime/cgroup/device.h \
 	runtime/cgroup/device_bpf.c \
-	runtime/cgroup/device_state.c \
 	runtime/cgroup/device_v1.c \
 	runtime/cgroup/enter.c \
 	runtime/cgroup/freeze.c \
@@ -17,5 +16,7 @@ libgreffon_a_SOURCES += \
 	runtime/cgroup/stats.c runtime/cgroup/stats.h \
 	runtime/cgroup/stats_parse.c runtime/cgroup/stats_parse.h \
 	runtime/cgroup/stats_write.c \
+	runtime/cgroup/systemd.c runtime/cgroup/systemd.h \
+	runtime/cgroup/unit.c runtime/cgroup/unit.h \
 	runtime/cgroup/update.c runtime/cgroup/update.h \
 	runtime/cgroup/v2.c runtime/cgroup/v2.h

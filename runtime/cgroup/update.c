@@ -11,6 +11,7 @@
 #include "cgroup/device.h"
 #include "cgroup/settings.h"
 #include "cgroup/stats_parse.h"
+#include "cgroup/unit.h"
 #include "libocispec/oci.h"
 
 #define UPDATE_MAX_TEXT 65536
@@ -186,6 +187,28 @@ static void update_undo(const struct update_step *steps, size_t n, struct arena 
 		log_warn("putting back what was changed: %s", why.text);
 }
 
+/* systemd knows some values less exactly than the kernel (a quota in whole percents) and has just
+ * written its own: ours again. */
+static int update_unit(const struct cgroup *c, const struct plan_cgroup *pc,
+		       struct update_step *steps, struct err *e)
+{
+	int r = unit_set(c, &pc->unit.properties, e);
+
+	for (size_t i = 0; i < pc->settings.n; i++)
+		steps[i].written = false;
+	return r < 0 ? r : update_write(steps, pc->settings.n, e);
+}
+
+static int update_devices(const struct cgroup *c, const struct plan_cgroup *pc, struct arena *a,
+			  struct err *e)
+{
+	/* one of our own from before would go on narrowing */
+	if (c->unit.name != NULL && !c->unit.user && pc->unit.devices_exact &&
+	    !device_is_attached(c))
+		return 0;
+	return device_apply(c, &pc->rules, DEVICE_LIVE, a, e);
+}
+
 int cgroup_update(const struct cgroup *c, const struct plan_cgroup *pc, struct err *e)
 {
 	struct arena a __attribute__((cleanup(arena_done))) = {0};
@@ -197,8 +220,10 @@ int cgroup_update(const struct cgroup *c, const struct plan_cgroup *pc, struct e
 	if (r < 0)
 		return r;
 	r = update_write(steps, pc->settings.n, e);
+	if (r == 0 && c->unit.name != NULL)
+		r = update_unit(c, pc, steps, e);
 	if (r == 0 && pc->rules.n > 0)
-		r = device_apply(c, &pc->rules, DEVICE_LIVE, &a, e);
+		r = update_devices(c, pc, &a, e);
 	if (r < 0)
 		update_undo(steps, pc->settings.n, &a);
 	return r;

@@ -74,6 +74,20 @@ static int v2_check(const struct cgroup_dir *d, const struct plan_cgroup *pc, st
 	return 0;
 }
 
+/* Whether the cgroup of a unit, or ours below it, has what is needed without a change above. */
+static bool v2_unit_enable(const struct cgroup_dir *d, const struct plan_cgroup *pc,
+			   struct arena *a)
+{
+	struct err why = {0};
+	autoclose int parent = pc->unit.subgroup != NULL
+				       ? openat(d->fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC)
+				       : FD_NONE;
+
+	if (parent >= 0)
+		v2_pass_on(parent, a);
+	return v2_check(d, pc, a, &why) == 0;
+}
+
 int v2_enable(const struct cgroup_dir *d, const struct plan_cgroup *pc, struct arena *a,
 	      struct err *e)
 {
@@ -85,6 +99,10 @@ int v2_enable(const struct cgroup_dir *d, const struct plan_cgroup *pc, struct a
 		return err_sys(e, errno, "%s", d->mount);
 	if (last != NULL)
 		*last = '\0';
+	/* systemd has passed on what it knows, and its slices are not ours to change without need
+	 */
+	if (pc->manager == CGROUP_SYSTEMD && v2_unit_enable(d, pc, a))
+		return 0;
 	v2_pass_on(dir, a);
 	for (char *name = strsep(&rest, "/"); name != NULL; name = strsep(&rest, "/")) {
 		if (*name == '\0')

@@ -7,6 +7,7 @@
 
 #include "apply/container.h"
 #include "base/log.h"
+#include "cgroup/systemd.h"
 #include "host/host.h"
 #include "spec/load.h"
 
@@ -72,6 +73,25 @@ static int bring_up_check_console(const struct bring_up_options *o, const struct
 	return 0;
 }
 
+/* Whose systemd the unit belongs to. Root of a user namespace has a manager of its own where it has
+ * a runtime directory, as the state has. */
+static bool bring_up_is_user(const struct host *h)
+{
+	return h->euid != 0 || (h->in_userns && getenv("XDG_RUNTIME_DIR") != NULL);
+}
+
+/* Before anything is planned: the helper takes longer to get ready than we do. Its error is told
+ * only if nothing else is wrong. */
+static void bring_up_systemd(const struct cmd_global *g, const struct host *h, struct systemd *s,
+			     struct err *e)
+{
+	enum plan_cgroup_manager manager;
+	struct err none = {0};
+
+	if (cmd_manager(g, &manager, &none) == 0 && manager == CGROUP_SYSTEMD)
+		(void)systemd_open(s, bring_up_is_user(h), e);
+}
+
 int bring_up_plan(const struct cmd_global *g, const struct bring_up_options *o, const char *id,
 		  enum bring_up_how how, const struct bundle *b, const struct host *h,
 		  const char *notify_dir, struct plan *p, struct err *e)
@@ -82,6 +102,7 @@ int bring_up_plan(const struct cmd_global *g, const struct bring_up_options *o, 
 		.no_pivot = o->no_pivot,
 		.no_new_keyring = o->no_new_keyring,
 		.notify_dir = notify_dir,
+		.systemd_user = bring_up_is_user(h),
 		.console_socket = o->console_socket != NULL,
 		.detach = how == BRING_UP_CREATE || o->detach,
 	};
@@ -125,6 +146,8 @@ int bring_up(const struct cmd_global *g, const struct bring_up_options *o, const
 {
 	__attribute__((cleanup(store_done))) struct store s = {.root = FD_NONE};
 	__attribute__((cleanup(host_done))) struct host h = {.root = FD_NONE};
+	__attribute__((cleanup(systemd_done))) struct systemd systemd = {0};
+	struct err helper = {0};
 	struct bundle b;
 	struct plan p;
 	struct container_options co = {
@@ -145,18 +168,24 @@ int bring_up(const struct cmd_global *g, const struct bring_up_options *o, const
 	if (r == 0)
 		r = bring_up_paths(g, &co, e);
 	if (r == 0)
-		r = bundle_load(&b, o->bundle, o->config, g->arena, e);
-	if (r == 0)
 		r = host_open(&h, "/", g->arena, e);
+	if (r == 0)
+		bring_up_systemd(g, &h, &systemd, &helper);
+	if (r == 0)
+		r = bundle_load(&b, o->bundle, o->config, g->arena, e);
 	if (r == 0)
 		r = bring_up_plan(g, o, id, how, &b, &h, bring_up_notify_dir(&co, &s, id, g->arena),
 				  &p, e);
+	if (r == 0 && helper.code != 0)
+		r = err_take(e, &helper);
 	if (r == 0)
 		r = bring_up_check_console(o, &p, how == BRING_UP_CREATE || o->detach, e);
 	if (r == 0)
 		r = bring_up_check_fds(p.process.preserve_fds, e);
 	if (r < 0)
 		return r;
+	co.systemd = systemd;
+	systemd = (struct systemd){0};
 	co.config_text = b.text;
 	co.config_len = b.len;
 	return container_create(&s, &p, &h, &co, e);

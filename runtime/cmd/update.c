@@ -203,13 +203,17 @@ static int update_plan(const struct target *t, struct oci_resources *res, struct
 			      .cgroups_path =
 				      "/update"}; /* the directories are those of the record */
 	struct oci_config config = {.linux = &l};
-	/* systemd's units are written through the same files as the others' */
+	/* the files of a unit's cgroup are the same; its properties come from them */
 	struct plan_options options = {.id = t->record->id, .manager = CGROUP_FS};
 	struct plan_input in = {.config = &config, .host = &h, .options = &options};
 	int r = host_open(&h, "/", a, e);
 
 	*p = (struct plan){.arena = a, .id = t->record->id};
-	return r < 0 ? r : plan_cgroup_build(p, &in, e);
+	if (r == 0)
+		r = plan_cgroup_build(p, &in, e);
+	if (r == 0 && t->record->manager == CGROUP_SYSTEMD)
+		plan_unit_update(p);
+	return r;
 }
 
 /* The schemata of the container's own group of resctrl. */

@@ -6,6 +6,7 @@
 #include "libocispec/oci.h"
 #include "plan/limits.h"
 #include "plan/plan.h"
+#include "plan/unit.h"
 
 /* "a//./b/" as "a/b". Components ".." are refused: they would reach the cgroups of others. */
 static int cgroup_clean_path(const char *path, struct arena *a, const char **out, struct err *e)
@@ -40,10 +41,6 @@ static int cgroup_path(struct plan *p, const char *path, struct err *e)
 {
 	struct plan_cgroup *c = &p->cgroup;
 
-	if (c->manager == CGROUP_SYSTEMD)
-		return err_set(e, ENOTSUP,
-			       "--systemd-cgroup: the systemd driver is not part of this build; "
-			       "use cgroupfs");
 	if (path == NULL) {
 		c->path = p->id;
 		c->relative = true;
@@ -166,19 +163,30 @@ static int cgroup_resources(struct plan *p, const struct plan_input *in,
 	return r < 0 ? r : limits_build(p, in->host, res, e);
 }
 
+/* Where the cgroup is and whose it is. */
+static int cgroup_place(struct plan *p, const struct plan_input *in, const struct oci_linux *l,
+			struct err *e)
+{
+	struct plan_cgroup *c = &p->cgroup;
+	bool given = l != NULL && l->cgroups_path != NULL && l->cgroups_path[0] != '\0';
+	const char *path = given ? l->cgroups_path : NULL;
+
+	c->manager = in->options->manager;
+	c->stay = c->manager == CGROUP_DISABLED || in->host->cgroups->mode == CGROUP_NONE;
+	c->origin = given ? "linux.cgroupsPath" : "default";
+	return c->manager == CGROUP_SYSTEMD ? unit_name(p, in, path, e) : cgroup_path(p, path, e);
+}
+
 int plan_cgroup_build(struct plan *p, const struct plan_input *in, struct err *e)
 {
 	const struct oci_linux *l = in->config->linux;
 	struct plan_cgroup *c = &p->cgroup;
+	int r = cgroup_place(p, in, l, e);
 
-	c->manager = in->options->manager;
-	if (c->manager == CGROUP_DISABLED || in->host->cgroups->mode == CGROUP_NONE)
-		c->stay = true;
-	bool given = l != NULL && l->cgroups_path != NULL && l->cgroups_path[0] != '\0';
-	c->origin = given ? "linux.cgroupsPath" : "default";
-	int r = cgroup_path(p, given ? l->cgroups_path : NULL, e);
 	if (r == 0 && l != NULL && l->resources != NULL)
 		r = cgroup_resources(p, in, l->resources, e);
+	if (r == 0 && c->manager == CGROUP_SYSTEMD)
+		r = unit_properties(p, in, e);
 	if (r < 0)
 		return r;
 	if (c->stay && c->settings.n > 0 && c->manager != CGROUP_DISABLED)

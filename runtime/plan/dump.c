@@ -248,6 +248,55 @@ static void dump_devices(struct dump *d, const struct plan *p)
 	}
 }
 
+/* The items of a list with commas; of a mask of bytes the bytes as hexadecimal digits. */
+static const char *dump_property_value(struct dump *d, const struct property *u)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < u->n_strings || i < u->n_numbers; i++) {
+		const char *gap = i == 0 || u->type == PROPERTY_BYTES ? "" : ",";
+
+		if (i < u->n_strings)
+			text = arena_printf(d->a, "%s%s%s", text, gap, u->strings[i]);
+		if (i >= u->n_numbers)
+			continue;
+		unsigned long long n = u->numbers[i];
+		if (u->type == PROPERTY_BOOL)
+			text = n != 0 ? "yes" : "no";
+		else if (u->type == PROPERTY_BYTES)
+			text = arena_printf(d->a, "%s%02llx", text, n);
+		else if (n == UINT64_MAX)
+			text = arena_printf(d->a, "%s%s", text, "infinity");
+		else
+			text = arena_printf(d->a, "%s%s%llu", text, i < u->n_strings ? ":" : gap,
+					    n);
+	}
+	return text;
+}
+
+static void dump_unit(struct dump *d, const struct plan_cgroup *c)
+{
+	const struct plan_unit *u = &c->unit;
+
+	dump_item(d, "unit");
+	dump_set(d, "name", u->name);
+	dump_set(d, "slice", u->slice);
+	dump_set(d, "bus", u->user ? "user" : "system");
+	dump_set(d, "subgroup", u->subgroup);
+	dump_flag(d, "device-program", !u->devices_exact);
+	dump_set(d, "origin", c->origin);
+	for (size_t i = 0; i < u->properties.n; i++) {
+		const struct property *v = &u->properties.v[i];
+		/* an empty list only empties an older one */
+		if (v->n_strings + v->n_numbers == 0)
+			continue;
+		dump_item(d, "property");
+		dump_set(d, "name", v->name);
+		dump_set(d, "value", dump_property_value(d, v));
+		dump_set(d, "origin", v->origin);
+	}
+}
+
 static void dump_cgroup(struct dump *d, const struct plan *p)
 {
 	static const char *const managers[] = {"cgroupfs", "systemd", "disabled"};
@@ -257,12 +306,12 @@ static void dump_cgroup(struct dump *d, const struct plan *p)
 	dump_set(d, "manager", managers[c->manager]);
 	dump_set(d, "path", c->stay ? NULL : c->path);
 	dump_flag(d, "relative", c->relative);
-	dump_set(d, "slice", c->slice);
-	dump_set(d, "scope", c->scope);
 	dump_flag(d, "stays", c->stay);
 	if (c->chown_to_root)
 		dump_setf(d, "owner", "%u", c->owner);
 	dump_set(d, "origin", c->origin);
+	if (c->unit.name != NULL)
+		dump_unit(d, c);
 	for (size_t i = 0; i < c->settings.n; i++) {
 		dump_item(d, "limit");
 		dump_set(d, "controller", c->settings.v[i].controller);

@@ -22,3 +22,9 @@ libgreffon_a_SOURCES += \
 	runtime/plan/mount.c \
 	runtime/plan/mountopt.c runtime/plan/mountopt.h
 libgreffon_a_SOURCES += runtime/plan/netdev.c runtime/plan/rdt.c runtime/plan/ready.c runtime/plan/ready.h
+libgreffon_a_SOURCES += \
+	runtime/plan/device_state.c runtime/plan/device_state.h \
+	runtime/plan/unit.c runtime/plan/unit.h \
+	runtime/plan/unit_annotation.c \
+	runtime/plan/unit_devices.c \
+	runtime/plan/unit_limits.c

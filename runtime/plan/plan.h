@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/num.h"
+#include "systemd/property.h"
 
 /*
  * All that will be done for one container, decided before anything is done. Builders (one file an
@@ -182,13 +183,25 @@ struct plan_setting {
 	const char *origin; /* "linux.resources.memory.limit" */
 };
 
+/* The systemd unit that owns the cgroup (plan/unit.c); only with CGROUP_SYSTEMD. */
+struct plan_unit {
+	const char *name;     /* "libpod-ID.scope"; NULL: no unit */
+	const char *slice;    /* "machine.slice", in which it lies */
+	const char *subgroup; /* the processes live in this cgroup below the unit's; NULL: in it */
+	bool user;	      /* of the user's own manager, not the system's */
+	struct properties properties; /* in the order of setting */
+	bool devices_exact; /* DeviceAllow says all that the device rules say, so no program of our
+			       own is needed */
+};
+
 struct plan_cgroup {
 	enum plan_cgroup_manager manager;
-	const char *path; /* below each hierarchy's mount point, without leading '/' */
+	const char *path; /* below each hierarchy's mount point, without leading '/'; with systemd
+			     as it should become, the unit's real one is known once it runs */
 	bool relative;	  /* path is below the runtime's own place in each hierarchy instead */
 	const char *origin;
-	const char *slice, *scope; /* systemd */
-	bool path_given;	   /* by linux.cgroupsPath */
+	bool path_given; /* by linux.cgroupsPath */
+	struct plan_unit unit;
 	bool stay; /* no path, no limits and no right to make one: stay in the caller's cgroup */
 	struct plan_settings {
 		struct plan_setting *v;
@@ -369,6 +382,7 @@ struct plan_options {
 	const char *listen_fdnames; /* of the caller's LISTEN_FDNAMES; NULL: none */
 	const char *notify_dir; /* the caller waits for readiness: folder of the socket, absolute */
 	enum plan_cgroup_manager manager;
+	bool systemd_user;   /* the user's own systemd, not the system's */
 	bool console_socket; /* --console-socket was given */
 	bool detach;	     /* create, or run/exec --detach */
 };
@@ -410,6 +424,10 @@ uint32_t idmap_outside(const struct plan_idmap *map, uint32_t inside);
 struct host_hierarchy;
 const char *plan_cgroup_dir(const struct plan_cgroup *pc, const struct host_hierarchy *h,
 			    struct arena *a);
+
+/* CGROUP_SYSTEMD: for an update, what of the settings and device rules that
+ * plan_cgroup_build() planned a running unit has properties for. */
+void plan_unit_update(struct plan *p);
 
 /* Runs the builders in that order. */
 int plan_build(struct plan *p, struct arena *a, const struct plan_input *in, struct err *e);

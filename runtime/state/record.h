@@ -23,7 +23,9 @@ struct record {
 	uint64_t pidfs_inode; /* 6.9; 0: unknown */
 	const char *boot_id;
 	enum plan_cgroup_manager manager;
-	const char *scope;
+	const char *scope;    /* systemd: the unit's name */
+	const char *subgroup; /* systemd: of the processes, below the unit's cgroup */
+	bool systemd_user;    /* of the user's own manager */
 	struct record_cgroup *cgroup;
 	size_t n_cgroup;
 	struct record_rdt {

@@ -165,3 +165,14 @@ tests_unit_io_test_SOURCES = tests/unit/io_test.c
 tests_unit_io_test_CFLAGS = $(TEST_CC)
 tests_unit_io_test_LDFLAGS = $(TEST_LINK)
 tests_unit_io_test_LDADD = $(TEST_LIBS)
+SYSTEMD_TESTS = tests/unit/unit_plan_test tests/unit/wire_test
+SYSTEMD_CC = $(TEST_CC) -DTOP_SRCDIR=\"$(abs_top_srcdir)\"
+UNIT_TESTS += $(SYSTEMD_TESTS)
+tests_unit_unit_plan_test_SOURCES = tests/unit/unit_plan_test.c
+tests_unit_unit_plan_test_CFLAGS = $(SYSTEMD_CC)
+tests_unit_unit_plan_test_LDFLAGS = $(TEST_LINK)
+tests_unit_unit_plan_test_LDADD = $(TEST_LIBS)
+tests_unit_wire_test_SOURCES = tests/unit/wire_test.c
+tests_unit_wire_test_CFLAGS = $(SYSTEMD_CC)
+tests_unit_wire_test_LDFLAGS = $(TEST_LINK)
+tests_unit_wire_test_LDADD = $(TEST_LIBS)

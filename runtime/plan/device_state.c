@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cgroup/device.h"
+#include "plan/device_state.h"
 
 /* A rule for all devices and all access is a new beginning. */
 static bool device_is_reset(const struct plan_device_rule *r)
