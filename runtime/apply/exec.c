@@ -66,6 +66,17 @@ static int exec_status(const struct store_entry *en, const struct record *rec,
 	return 0;
 }
 
+/* The program counts in the container's group of resctrl, as all of its processes do. */
+static int exec_rdt(struct birth *b, const struct record *rec, struct err *e)
+{
+	container_rdt(&b->rdt, rec);
+	int r = rdt_open(b->host->root, &b->rdt, e);
+
+	if (r == 0 && b->rdt.name != NULL)
+		r = rdt_open_tasks(&b->rdt, e);
+	return r;
+}
+
 static int exec_birth(struct birth *b, struct join_exec *target, const struct record *rec,
 		      const struct container_exec_options *o, struct err *e)
 {
@@ -83,11 +94,8 @@ static int exec_birth(struct birth *b, struct join_exec *target, const struct re
 	r = exec_root(&b->init.pf, rec->pid, target->types, &target->root, e);
 	if (r == 0)
 		r = exec_cgroup(b, rec, o->cgroup, e);
-	container_rdt(&b->rdt, rec);
 	if (r == 0)
-		r = rdt_open(b->host->root, &b->rdt, e);
-	if (r == 0 && b->rdt.name != NULL)
-		r = rdt_open_tasks(&b->rdt, e);
+		r = exec_rdt(b, rec, e);
 	if (r < 0)
 		return r;
 	b->init.target = target;

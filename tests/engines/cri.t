@@ -65,7 +65,7 @@ create() { # NAME JQ-FILTER COMMAND...: a container in POD; its id in CTR
 			$sandbox.linux.security_context.namespace_options}}} | '"$filter"')}' --args -- "$@")" | jq -r .container_id)
 	[ -n "$CTR" ]
 }
-start() { cri StartContainer "{\"container_id\": \"${1:-$CTR}\"}" >/dev/null; }
+start() { cri StartContainer "{\"container_id\": \"$CTR\"}" >/dev/null; }
 run() { create "$@" && start; }
 status() { cri ContainerStatus "{\"container_id\": \"$CTR\"}" | jq -r ".status$1"; }
 ended() { wait_for eval '[ "$(status .state)" = CONTAINER_EXITED ]'; }
@@ -78,7 +78,7 @@ in_ctr() { # COMMAND...: ExecSync; its standard output
 	cri ExecSync "$(cat "$WORK/request")" >"$WORK/answer" || return
 	jq -r .stdout "$WORK/answer" | base64 -d
 }
-remove() { cri RemoveContainer "{\"container_id\": \"${1:-$CTR}\"}" >/dev/null; }
+remove() { cri RemoveContainer "{\"container_id\": \"$CTR\"}" >/dev/null; }
 remove_pod() {
 	cri StopPodSandbox "{\"pod_sandbox_id\": \"$POD\"}" >/dev/null && cri RemovePodSandbox "{\"pod_sandbox_id\": \"$POD\"}" >/dev/null
 }
