@@ -157,6 +157,16 @@ static int mount_attach_root(const struct plan *p, int root)
 	return sys_move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
 }
 
+static int mount_no_propagation(int code, struct err *e)
+{
+	if (code == EINVAL)
+		return err_set(e, code,
+			       "linux.rootfsPropagation: the root of the runtime itself is not a "
+			       "mount (a chroot): "
+			       "bind it on itself first, or change the root by pivot_root");
+	return err_sys(e, code, "linux.rootfsPropagation: setting it on the root");
+}
+
 int mount_root(const struct plan *p, struct mount_slots *slots, int *out_root, struct err *e)
 {
 	int *slot = &slots->fd[0], r = 0;
@@ -166,7 +176,7 @@ int mount_root(const struct plan *p, struct mount_slots *slots, int *out_root, s
 		return 0;
 	}
 	if (mount(NULL, "/", NULL, p->mounts.root_propagation, NULL) < 0)
-		return err_sys(e, errno, "linux.rootfsPropagation: setting it on the root");
+		return mount_no_propagation(errno, e);
 	if ((p->mounts.root_propagation & MS_SHARED) != 0)
 		r = mount_unshare_parent(p->rootfs, e);
 	if (r < 0)
