@@ -168,7 +168,7 @@ const char *graft_edits_json(const struct graft_edits *ed, struct arena *a, size
 	for (size_t i = 0; i < ed->limit.n; i++)
 		dump_limit(&j, &ed->limit.v[i]);
 	json_close(&j, ']');
-	json_open(&j, "libraries", '[');
+	json_open(&j, "wants", '[');
 	for (size_t i = 0; i < ed->library.n; i++)
 		dump_library(&j, &ed->library.v[i]);
 	json_close(&j, ']');
@@ -255,10 +255,10 @@ const char *graft_edits_text(const struct graft_edits *ed, struct arena *a, size
 	dump_limits_text(&t, ed);
 	for (size_t i = 0; i < ed->library.n; i++) {
 		const struct graft_library *l = &ed->library.v[i];
-		*ARENA_PUSH(a, &t) = arena_printf(
-			a, "%-8s %s%s%s (%s%s)", l->program ? "program" : "library", l->name,
-			l->version != NULL ? "." : "", l->version != NULL ? l->version : "", l->why,
-			l->optional ? ", where the host has it" : "");
+		*ARENA_PUSH(a, &t) = arena_printf(a, "wants    %s%s%s (%s%s)", l->name,
+						  l->version != NULL ? "." : "",
+						  l->version != NULL ? l->version : "", l->why,
+						  l->optional ? ", where the host has it" : "");
 	}
 	for (size_t i = 0; i < ed->note.n; i++) {
 		const struct graft_note *n = &ed->note.v[i];

@@ -383,6 +383,14 @@ int graft_edit(const struct graft_inventory *inv, const struct graft_request *r,
 	       const struct graft_policy *policy, struct arena *a, struct graft_edits *out,
 	       struct err *e);
 
+/*
+ * A config, or the CDI file that it came from, holds a device number for path. -ESTALE when the
+ * driver that path belongs to has another one by now. Reads /proc/devices for paths of such
+ * drivers, and nothing for others.
+ */
+int graft_stale_check(const struct host *h, const char *path, dev_t dev, const char *origin,
+		      struct arena *a, struct err *e);
+
 /* d: GRAFT_DOMAINS for what belongs to none. Sets e: "graft DOMAIN: TEXT [GRAFT-CODE]". Returns
  * -code. */
 int graft_refuse(struct err *e, int code, enum graft_domain d, const char *name, const char *fmt,

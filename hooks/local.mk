@@ -17,5 +17,6 @@ libgreffon_a_SOURCES += \
 	hooks/rdma.c \
 	hooks/request.c \
 	hooks/select.c hooks/select.h \
+	hooks/stale.c \
 	hooks/tree.c hooks/tree.h \
 	hooks/values.c hooks/values.h

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "plan/device.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -6,7 +8,6 @@
 
 #include "host/host.h"
 #include "libocispec/oci.h"
-#include "plan/plan.h"
 
 /* runtime-spec config-linux.md "Default Devices"; /dev/console is made with the terminal. */
 static const struct {
@@ -30,8 +31,7 @@ static bool device_is(const char *path, const char *name)
 	return strcmp(path, name) == 0;
 }
 
-/* A /dev of the host is left as it is: nodes made in it would be the host's. */
-static bool device_dev_is_bound(const struct plan *p)
+bool plan_device_dev_is_bound(const struct plan *p)
 {
 	for (size_t i = 0; i < p->mounts.n; i++)
 		if (p->mounts.v[i].verb == MOUNT_BIND && strcmp(p->mounts.v[i].target, "/dev") == 0)
@@ -106,7 +106,7 @@ static int device_one(const struct oci_device *d, bool bind, struct plan_node *o
 	return 0;
 }
 
-static struct plan_node *device_find(struct plan *p, const char *path)
+struct plan_node *plan_device_find(struct plan *p, const char *path)
 {
 	for (size_t i = 0; i < p->nodes.n; i++)
 		if (device_is(path, p->nodes.v[i].path))
@@ -117,7 +117,7 @@ static struct plan_node *device_find(struct plan *p, const char *path)
 /* The config's word holds against a default; two of its own entries must agree. */
 static int device_add(struct plan *p, const struct plan_node *node, struct err *e)
 {
-	struct plan_node *have = device_find(p, node->path);
+	struct plan_node *have = plan_device_find(p, node->path);
 
 	if (have == NULL) {
 		*ARENA_PUSH(p->arena, &p->nodes) = *node;
@@ -142,13 +142,17 @@ static void device_add_links(struct plan *p, const struct host *h)
 	}
 }
 
+bool plan_device_binds(const struct plan *p, const struct host *h)
+{
+	return plan_has_ns(p, CLONE_NEWUSER) || h->in_userns || h->euid != 0;
+}
+
 int plan_device_build(struct plan *p, const struct plan_input *in, struct err *e)
 {
 	const struct oci_linux *l = in->config->linux;
-	/* Only the initial user namespace's root may make device nodes. */
-	bool bind = plan_has_ns(p, CLONE_NEWUSER) || in->host->in_userns || in->host->euid != 0;
+	bool bind = plan_device_binds(p, in->host);
 
-	if (device_dev_is_bound(p))
+	if (plan_device_dev_is_bound(p))
 		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(device_defaults); i++)
 		*ARENA_PUSH(p->arena, &p->nodes) = (struct plan_node){

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "hooks/graft.h"
 #include "libocispec/oci.h"
 #include "plan/dump_out.h"
 
@@ -410,6 +411,30 @@ static void dump_sysctls(struct dump *d, const struct plan *p)
 	}
 }
 
+/* Devices, mounts and limits of a graft stand among the others, with their origin. */
+static void dump_graft(struct dump *d, const struct graft_edits *ed)
+{
+	for (size_t i = 0; i < ed->env.n; i++) {
+		dump_item(d, "graft");
+		dump_setf(d, "env", "%s=%s", ed->env.v[i].name, ed->env.v[i].value);
+		dump_set(d, "origin", ed->env.v[i].why);
+	}
+	for (size_t i = 0; i < ed->gid.n; i++) {
+		dump_item(d, "graft");
+		dump_setf(d, "group", "%u", ed->gid.v[i]);
+	}
+	if (ed->memlock.set) {
+		dump_item(d, "graft");
+		dump_setf(d, "memlock", "%llu", (unsigned long long)ed->memlock.v);
+		dump_set(d, "origin", ed->memlock_why);
+	}
+	for (size_t i = 0; i < ed->note.n; i++) {
+		dump_item(d, "graft");
+		dump_set(d, "note", ed->note.v[i].text);
+		dump_set(d, "code", ed->note.v[i].code);
+	}
+}
+
 const char *plan_dump(const struct plan *p, enum dump_style style, size_t *out_len)
 {
 	struct dump d = {.a = p->arena, .style = style};
@@ -427,6 +452,8 @@ const char *plan_dump(const struct plan *p, enum dump_style style, size_t *out_l
 	dump_network(&d, p);
 	dump_seccomp(&d, &p->seccomp);
 	dump_hooks(&d, p);
+	if (p->graft != NULL)
+		dump_graft(&d, p->graft);
 	dump_close(&d);
 	dump_text(&d, style == DUMP_JSON ? "\n]\n" : "");
 	d.v[d.n] = '\0';

@@ -394,27 +394,35 @@ static int limits_network(struct limits *l, const struct oci_network *n)
 	return r;
 }
 
+int limits_rdma_device(struct plan *p, const struct host *h, const char *device,
+		       struct opt_u64 handles, struct opt_u64 objects, const char *origin,
+		       bool optional, struct err *e)
+{
+	struct limits l = {p, h, h->cgroups->mode == CGROUP_V2, e};
+	char value[128];
+	size_t n = (size_t)snprintf(value, sizeof(value), "%.40s", device);
+
+	if (strpbrk(device, " \n\t/") != NULL || device[0] == '\0')
+		return err_set(e, EINVAL,
+			       "linux.resources.rdma: '%.40s' is not the name of a device", device);
+	if (handles.set)
+		n += (size_t)snprintf(value + n, sizeof(value) - n, " hca_handle=%llu",
+				      (unsigned long long)handles.v);
+	if (objects.set)
+		(void)snprintf(value + n, sizeof(value) - n, " hca_object=%llu",
+			       (unsigned long long)objects.v);
+	return limits_add(&l, origin, "rdma", "rdma.max", optional, "%s", value);
+}
+
 static int limits_rdma(struct limits *l, const struct oci_resources *res)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < res->n_rdma; i++) {
 		const struct oci_rdma *d = &res->rdma[i];
-		char value[128];
-		size_t n = (size_t)snprintf(value, sizeof(value), "%.40s", d->key);
-
-		if (strpbrk(d->key, " \n\t/") != NULL || d->key[0] == '\0')
-			return err_set(l->e, EINVAL,
-				       "linux.resources.rdma: '%.40s' is not the name of a device",
-				       d->key);
-		if (d->hca_handles.set)
-			n += (size_t)snprintf(value + n, sizeof(value) - n, " hca_handle=%llu",
-					      (unsigned long long)d->hca_handles.v);
-		if (d->hca_objects.set)
-			(void)snprintf(value + n, sizeof(value) - n, " hca_object=%llu",
-				       (unsigned long long)d->hca_objects.v);
-		r = limits_add(l, arena_printf(l->p->arena, "linux.resources.rdma.%s", d->key),
-			       "rdma", "rdma.max", false, "%s", value);
+		r = limits_rdma_device(l->p, l->h, d->key, d->hca_handles, d->hca_objects,
+				       arena_printf(l->p->arena, "linux.resources.rdma.%s", d->key),
+				       false, l->e);
 	}
 	return r;
 }

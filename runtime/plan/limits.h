@@ -14,3 +14,9 @@ struct oci_resources;
  */
 int limits_build(struct plan *p, const struct host *h, const struct oci_resources *r,
 		 struct err *e);
+
+/* One device's line of rdma.max, appended as limits_build() does; optional: a host without the
+ * controller is no error. -EINVAL: not the name of a device. */
+int limits_rdma_device(struct plan *p, const struct host *h, const char *device,
+		       struct opt_u64 handles, struct opt_u64 objects, const char *origin,
+		       bool optional, struct err *e);

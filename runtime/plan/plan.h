@@ -24,6 +24,7 @@
 
 struct oci_config;
 struct host;
+struct graft_edits;
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
@@ -367,6 +368,8 @@ struct plan {
 	size_t n_netdev;
 	struct plan_annotation *annotation;
 	size_t n_annotation;
+	const struct graft_edits
+		*graft; /* merged into the above already; NULL: nothing was asked */
 };
 
 /* Where the container's NOTIFY_SOCKET is: that of the peers. */
@@ -409,6 +412,7 @@ int plan_sysctl_build(struct plan *p, const struct plan_input *in, struct err *e
 int plan_netdev_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_ready_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_rdt_build(struct plan *p, const struct plan_input *in, struct err *e);
+int plan_graft_build(struct plan *p, const struct plan_input *in, struct err *e);
 
 /* The container joins, by path, the namespace of a type (CLONE_NEW*) in which the runtime itself
  * is. proc_name: its file below /proc/self/ns. */

@@ -87,6 +87,7 @@ commands_of() { # FIXTURE TREE
 		say "$t" plan -a rdma=all -e MELLANOX_VISIBLE_DEVICES=0
 		;;
 	rxe) say "$t" plan ;;
+	quad) say "$t" plan -a gpu=0,3 -a rdma=near-gpu ;;
 	mi250x-cray)
 		say "$t" plan -a amd=0,5-6 -a cxi=all -a xpmem=true
 		say "$t" plan -e AMD_VISIBLE_DEVICES=0x499602d3

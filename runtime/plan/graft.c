@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/mount.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/log.h"
+#include "hooks/graft.h"
+#include "host/cgroupfs.h"
+#include "host/host.h"
+#include "libocispec/oci.h"
+#include "plan/device.h"
+#include "plan/limits.h"
+#include "sys/path.h"
+
+/*
+ * The last builder: what libgraft says goes into the plan that the others have made, as if the
+ * config had said it. Devices are in the node list and in the device rules, so the filter that is
+ * made of them, or a unit's DeviceAllow, holds them from the first moment and whenever it is made
+ * again.
+ */
+
+struct grafter {
+	struct plan *p;
+	const struct plan_input *in;
+	struct graft_edits *edits;
+	struct err *e;
+};
+
+static const char *graft_origin(struct grafter *g, enum graft_domain d, const char *why)
+{
+	return arena_printf(g->p->arena, "graft %s: %s", graft_domain_name(d), why);
+}
+
+static void graft_note(struct grafter *g, enum graft_domain d, const char *code, const char *text)
+{
+	graft_note_add(&g->edits->note, g->p->arena, d, code, "%s", text);
+}
+
+/* ---- devices ---- */
+
+static int graft_node(struct grafter *g, const struct graft_edit_device *d, const char *origin)
+{
+	const struct graft_node *n = &d->node;
+	struct plan_node *have = plan_device_find(g->p, n->path);
+	bool bind = plan_device_binds(g->p, g->in->host);
+
+	if (have != NULL && have->dev == n->dev && S_ISCHR(have->mode))
+		return 0; /* the config, or the engine's CDI, brings the same */
+	if (have != NULL)
+		return graft_refuse(g->e, ESTALE, d->domain, "CONFLICT",
+				    "'%s' is %u:%u in %s, but %u:%u on this node; take it out of "
+				    "the config",
+				    n->path, major(have->dev), minor(have->dev), have->origin,
+				    major(n->dev), minor(n->dev));
+	if (bind && n->missing)
+		return graft_refuse(g->e, ENODEV, d->domain, "NONE",
+				    "'%s' does not exist on the host, and only the node's root may "
+				    "make it; run nvidia-modprobe -u -c 0",
+				    n->path);
+	*ARENA_PUSH(g->p->arena, &g->p->nodes) = (struct plan_node){
+		.path = n->path,
+		.mode = S_IFCHR | (n->mode & 0777),
+		.dev = n->dev,
+		.uid = n->uid,
+		.gid = n->gid,
+		.bind = bind,
+		.origin = origin,
+	};
+	return 0;
+}
+
+static int graft_devices(struct grafter *g)
+{
+	struct plan *p = g->p;
+	bool own_dev = !plan_device_dev_is_bound(p);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < g->edits->device.n; i++) {
+		const struct graft_edit_device *d = &g->edits->device.v[i];
+		const char *origin = graft_origin(g, d->domain, d->why);
+
+		/* in the host's /dev they are already */
+		if (own_dev)
+			r = graft_node(g, d, origin);
+		/* without any rule nothing is restricted */
+		if (p->cgroup.rules.n > 0)
+			*ARENA_PUSH(p->arena, &p->cgroup.rules) = (struct plan_device_rule){
+				.allow = true,
+				.type = 'c',
+				.major = major(d->node.dev),
+				.minor = minor(d->node.dev),
+				.access = PLAN_ACCESS_READ | PLAN_ACCESS_WRITE,
+				.origin = origin,
+			};
+	}
+	if (r == 0 && p->cgroup.rules.n == 0 && g->edits->device.n > 0)
+		graft_note(g, g->edits->device.v[0].domain, "FILTER",
+			   "linux.resources.devices is empty: nothing keeps the container from the "
+			   "node's other devices");
+	return r;
+}
+
+/* ---- mounts ---- */
+
+static void graft_drop_mounts(struct plan *p, const struct graft_request *r)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->mounts.n; i++) {
+		bool dropped = false;
+		/* the builder made one of each entry of the config, in that order */
+		for (size_t k = 0; k < r->n_mount; k++)
+			dropped = dropped || r->mount[k] == i;
+		if (!dropped)
+			p->mounts.v[kept++] = p->mounts.v[i];
+	}
+	p->mounts.n = kept;
+}
+
+/* What root mounts into containers only root may have written. */
+static int graft_check_source(struct grafter *g, const struct graft_edit_mount *m)
+{
+	struct stat st;
+	const struct host *h = g->in->host;
+	autoclose int fd = path_open(h->root, m->source, O_PATH | O_CLOEXEC, NULL);
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return m->optional ? -ENOENT
+				   : graft_refuse(g->e, ENODEV, m->domain, "NONE",
+						  "'%s' is not on this node any more", m->source);
+	if (h->captured || h->euid != 0 || h->in_userns || S_ISSOCK(st.st_mode))
+		return 0;
+	if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return graft_refuse(g->e, EPERM, m->domain, "POLICY",
+				    "'%s' may be written by others than root; it is not mounted "
+				    "into containers",
+				    m->source);
+	return 0;
+}
+
+static bool graft_has_mount(const struct plan *p, const char *target)
+{
+	for (size_t i = 0; i < p->mounts.n; i++)
+		if (strcmp(p->mounts.v[i].target, target) == 0)
+			return true;
+	return false;
+}
+
+static int graft_mounts(struct grafter *g)
+{
+	struct plan *p = g->p;
+
+	for (size_t i = 0; i < g->edits->mount.n; i++) {
+		const struct graft_edit_mount *m = &g->edits->mount.v[i];
+
+		if (graft_has_mount(p, m->target))
+			continue; /* the config's own word for that place holds */
+		int r = graft_check_source(g, m);
+		if (r == -ENOENT && m->optional)
+			continue;
+		if (r < 0)
+			return r;
+		if (p->mounts.n >= INT16_MAX - 1 || !plan_has_ns(p, CLONE_NEWNS))
+			return graft_refuse(g->e, EINVAL, m->domain, "CONFLICT",
+					    "'%s' can't be mounted: the config has no mount "
+					    "namespace, or too many mounts",
+					    m->target);
+		*ARENA_PUSH(p->arena, &p->mounts) = (struct plan_mount){
+			.verb = MOUNT_BIND,
+			.open_at = AT_HOST,
+			.source = m->source,
+			.target = m->target,
+			.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+				    (m->exec ? 0 : MOUNT_ATTR_NOEXEC),
+			.origin = graft_origin(g, m->domain, m->why),
+		};
+	}
+	/* there are as many slots as mounts, and one for the rootfs */
+	for (size_t i = 0; i < p->mounts.n; i++)
+		p->mounts.v[i].slot = (int16_t)(i + 1);
+	return 0;
+}
+
+/* ---- the process ---- */
+
+static void graft_env(struct grafter *g)
+{
+	struct plan_process *pp = &g->p->process;
+
+	if (g->edits->env.n == 0 || pp->argv == NULL)
+		return;
+	const char **env = arena_array(g->p->arena, pp->n_env + g->edits->env.n + 1, sizeof(*env));
+	memcpy(env, pp->env, pp->n_env * sizeof(*env));
+	pp->env = env;
+	for (size_t i = 0; i < g->edits->env.n; i++) {
+		const struct graft_edit_env *x = &g->edits->env.v[i];
+		size_t n = strlen(x->name), at = 0;
+
+		while (at < pp->n_env && !(strncmp(env[at], x->name, n) == 0 && env[at][n] == '='))
+			at++;
+		env[at] = arena_printf(g->p->arena, "%s=%s", x->name, x->value);
+		pp->n_env += at == pp->n_env;
+	}
+}
+
+/* The id inside of a host's one, or -1. */
+static uint32_t graft_inside(const struct plan_idmap *map, uint32_t outside)
+{
+	if (map->n == 0)
+		return outside;
+	for (size_t i = 0; i < map->n; i++)
+		if (outside - map->v[i].outside < map->v[i].count && outside >= map->v[i].outside)
+			return map->v[i].inside + (outside - map->v[i].outside);
+	return UINT32_MAX;
+}
+
+static bool graft_has_group(const struct plan_creds *c, gid_t gid)
+{
+	if (c->gid == gid)
+		return true;
+	for (size_t i = 0; i < c->n_groups; i++)
+		if (c->groups[i] == gid)
+			return true;
+	return false;
+}
+
+static void graft_groups(struct grafter *g)
+{
+	struct plan_creds *c = &g->p->creds;
+
+	if (g->edits->gid.n == 0 || c->keep_groups)
+		return;
+	gid_t *groups = arena_array(g->p->arena, c->n_groups + g->edits->gid.n, sizeof(*groups));
+	if (c->n_groups > 0)
+		memcpy(groups, c->groups, c->n_groups * sizeof(*groups));
+	c->groups = groups;
+	for (size_t i = 0; i < g->edits->gid.n; i++) {
+		uint32_t inside = graft_inside(&g->p->ns.gid, g->edits->gid.v[i]);
+
+		if (inside != UINT32_MAX && !c->no_setgroups && !graft_has_group(c, inside))
+			c->groups[c->n_groups++] = inside;
+	}
+}
+
+/* Whether the container's user will be able to open the node, as the kernel's own check has it. */
+static bool graft_can_open(const struct plan *p, const struct graft_node *n)
+{
+	const struct plan_creds *c = &p->creds;
+	uint32_t uid = idmap_outside(&p->ns.uid, c->uid);
+
+	if (p->ns.uid.n == 0 && c->uid == 0 &&
+	    (c->caps.effective & (UINT64_C(1) << CAP_DAC_OVERRIDE)) != 0)
+		return true;
+	if (uid == n->uid)
+		return (n->mode & 0400) != 0;
+	if (c->keep_groups)
+		return (n->mode & 0044) != 0;
+	uint32_t inside = graft_inside(&p->ns.gid, n->gid);
+	if (inside != UINT32_MAX && graft_has_group(c, inside))
+		return (n->mode & 0040) != 0;
+	return (n->mode & 0004) != 0;
+}
+
+static void graft_predict(struct grafter *g)
+{
+	for (size_t i = 0; i < g->edits->device.n; i++) {
+		const struct graft_edit_device *d = &g->edits->device.v[i];
+
+		if (graft_can_open(g->p, &d->node))
+			continue;
+		graft_note(g, d->domain, "PERM",
+			   arena_printf(g->p->arena,
+					"the container's user %u won't be able to open %s (mode "
+					"%04o, owner %u:%u); run it with that group, or keep the "
+					"caller's (--group-add keep-groups)",
+					g->p->creds.uid, d->node.path, (unsigned int)d->node.mode,
+					d->node.uid, d->node.gid));
+	}
+}
+
+/* ---- limits ---- */
+
+static struct plan_rlimit *graft_find_memlock(struct plan_process *pp)
+{
+	for (size_t i = 0; i < pp->n_rlimit; i++)
+		if (pp->rlimit[i].resource == RLIMIT_MEMLOCK)
+			return &pp->rlimit[i];
+	return NULL;
+}
+
+/* Raising a hard limit is CAP_SYS_RESOURCE's of the initial user namespace. */
+static int graft_memlock_right(struct grafter *g, uint64_t bytes)
+{
+	const struct host *h = g->in->host;
+	struct rlimit64 own;
+
+	if (h->captured || getrlimit64(RLIMIT_MEMLOCK, &own) < 0 || bytes <= own.rlim_max)
+		return 0;
+	if (h->euid == 0 && !h->in_userns &&
+	    (h->cap_bounding & (UINT64_C(1) << CAP_SYS_RESOURCE)) != 0)
+		return 0;
+	return graft_refuse(g->e, EPERM, GRAFT_DOMAINS, "PERM",
+			    "%s: the runtime may lock %" PRIu64 " bytes itself and may not give "
+			    "more; set LimitMEMLOCK in the unit of what starts it",
+			    g->edits->memlock_why, (uint64_t)own.rlim_max);
+}
+
+static int graft_memlock(struct grafter *g)
+{
+	struct plan_process *pp = &g->p->process;
+	uint64_t bytes = g->edits->memlock.v;
+
+	if (!g->edits->memlock.set || pp->argv == NULL)
+		return 0;
+	int r = graft_memlock_right(g, bytes);
+	if (r < 0)
+		return r;
+	struct plan_rlimit *have = graft_find_memlock(pp);
+	if (have == NULL) {
+		struct plan_rlimit *v =
+			arena_array(g->p->arena, pp->n_rlimit + 1, sizeof(*pp->rlimit));
+		if (pp->n_rlimit > 0)
+			memcpy(v, pp->rlimit, pp->n_rlimit * sizeof(*v));
+		pp->rlimit = v;
+		have = &v[pp->n_rlimit++];
+	}
+	*have = (struct plan_rlimit){RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK", {bytes, bytes}};
+	return 0;
+}
+
+/* Registering memory pins it; 8 MiB is systemd's default, and programs fall back to TCP in silence.
+ */
+#define GRAFT_MEMLOCK_SMALL ((uint64_t)1 << 30)
+
+static void graft_memlock_note(struct grafter *g)
+{
+	const struct plan_rlimit *have = graft_find_memlock(&g->p->process);
+	const struct plan_creds *c = &g->p->creds;
+	struct rlimit64 own = {RLIM64_INFINITY, RLIM64_INFINITY};
+	bool rdma = false;
+
+	for (size_t i = 0; i < g->edits->device.n; i++)
+		rdma = rdma || g->edits->device.v[i].domain == GRAFT_RDMA;
+	if (!g->in->host->captured)
+		(void)getrlimit64(RLIMIT_MEMLOCK, &own);
+	uint64_t soft = have != NULL ? have->limit.rlim_cur : own.rlim_cur;
+	if (!rdma || soft >= GRAFT_MEMLOCK_SMALL ||
+	    (c->caps.effective & (UINT64_C(1) << CAP_IPC_LOCK)) != 0)
+		return;
+	graft_note(g, GRAFT_RDMA, "MEMLOCK",
+		   arena_printf(g->p->arena,
+				"RLIMIT_MEMLOCK is %" PRIu64 " bytes, and registering memory needs "
+				"more; ask for org.greffon.graft.memlock",
+				soft));
+}
+
+static bool graft_config_limits(const struct oci_config *c, const char *device)
+{
+	const struct oci_resources *res = c->linux != NULL ? c->linux->resources : NULL;
+
+	for (size_t i = 0; res != NULL && i < res->n_rdma; i++)
+		if (strcmp(res->rdma[i].key, device) == 0)
+			return true;
+	return false;
+}
+
+static int graft_rdma_limits(struct grafter *g)
+{
+	const struct graft_edits *ed = g->edits;
+
+	if (ed->limit.n > 0 && g->p->cgroup.stay) {
+		if (ed->limit_required)
+			return graft_refuse(g->e, ENOTSUP, GRAFT_RDMA, "NONE",
+					    "%s: the container has no cgroup of its own to limit",
+					    ed->request->limit.source);
+		return 0;
+	}
+	for (size_t i = 0; i < ed->limit.n; i++) {
+		const struct graft_limit *l = &ed->limit.v[i];
+
+		if (graft_config_limits(g->in->config, l->device))
+			continue;
+		int r = limits_rdma_device(
+			g->p, g->in->host, l->device, l->handles, l->objects,
+			arena_printf(g->p->arena, "graft rdma: limit of %s", l->device),
+			!ed->limit_required, g->e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- all of it ---- */
+
+static int graft_merge(struct grafter *g)
+{
+	int r;
+
+	graft_drop_mounts(g->p, g->edits->request);
+	r = graft_devices(g);
+	if (r == 0)
+		r = graft_mounts(g);
+	if (r == 0)
+		r = graft_memlock(g);
+	if (r == 0)
+		r = graft_rdma_limits(g);
+	if (r < 0)
+		return r;
+	graft_env(g);
+	graft_groups(g);
+	graft_predict(g);
+	graft_memlock_note(g);
+	for (size_t i = 0; i < g->edits->note.n; i++) {
+		const struct graft_note *n = &g->edits->note.v[i];
+		if (g->edits->request->strict && strcmp(n->code, "NARROW") != 0)
+			return graft_refuse(g->e, EINVAL, n->domain, n->code,
+					    "annotation org.greffon.graft.strict: %s", n->text);
+		log_warn("graft %s: %s [GRAFT-%s]", graft_domain_name(n->domain), n->text, n->code);
+	}
+	return 0;
+}
+
+static int graft_check_config(const struct plan *p, const struct plan_input *in, struct err *e)
+{
+	const struct oci_linux *l = in->config->linux;
+
+	for (size_t i = 0; l != NULL && i < l->n_devices; i++) {
+		const struct oci_device *d = &l->devices[i];
+		if (d->path == NULL || !d->major.set || !d->minor.set)
+			continue;
+		int r = graft_stale_check(
+			in->host, d->path,
+			makedev((unsigned int)d->major.v, (unsigned int)d->minor.v),
+			arena_printf(p->arena, "linux.devices[%zu]", i), p->arena, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static bool graft_asks(const struct graft_request *r)
+{
+	return graft_request_domains(r) != 0 || r->memlock.value != NULL ||
+	       r->limit.value != NULL || r->profile.value != NULL || r->n_mount > 0 ||
+	       r->note.n > 0;
+}
+
+/* A policy that can't be read grants nothing; who asks for nothing starts all the same. */
+static int graft_load(struct plan *p, const struct plan_input *in, struct graft_policy *policy,
+		      struct graft_request *request, struct err *e)
+{
+	static const struct graft_policy nobody = {.source = "no policy file"};
+	struct err why = {0};
+
+	if (graft_policy_load(in->host, p->arena, policy, &why) == 0)
+		return graft_request_read(in->config, policy, p->arena, request, e);
+	*policy = nobody;
+	int r = graft_request_read(in->config, policy, p->arena, request, e);
+	if (r == 0 && graft_asks(request))
+		return err_take(e, &why);
+	if (r == 0)
+		log_warn("%s", why.text);
+	return r;
+}
+
+int plan_graft_build(struct plan *p, const struct plan_input *in, struct err *e)
+{
+	struct graft_request *request = arena_new(p->arena, struct graft_request);
+	struct graft_edits *edits = arena_new(p->arena, struct graft_edits);
+	struct grafter g = {p, in, edits, e};
+	struct graft_inventory inv;
+	struct graft_policy policy;
+	int r = graft_check_config(p, in, e);
+
+	if (r == 0)
+		r = graft_load(p, in, &policy, request, e);
+	if (r < 0 || !graft_asks(request))
+		return r;
+	r = graft_discover(in->host, graft_request_domains(request), p->arena, &inv, e);
+	if (r == 0)
+		r = graft_edit(&inv, request, &policy, p->arena, edits, e);
+	if (r < 0)
+		return r;
+	p->graft = edits;
+	return graft_merge(&g);
+}
