@@ -85,6 +85,7 @@ int birth_open(struct birth *b, const char *console_socket, int cache, struct er
 		return r;
 	b->sock = pair[0];
 	b->init.sock = pair[1];
+	b->init.far = pair[0];
 	b->init.p = p;
 	b->init.slots = &b->slots;
 	b->init.cgroup = &b->cgroup;

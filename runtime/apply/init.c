@@ -257,17 +257,25 @@ static int init_oom_score(struct init *in, struct err *e)
 	return in->oom_given ? 0 : process_oom_score(in->p, &in->pf, 0, e);
 }
 
+/* To die with the runtime: nobody would ever start or delete this. A death before the call sends no
+ * signal, and a change of ids takes the signal back, hence the question. */
+static int init_follow(struct init *in, struct err *e)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return err_sys(e, errno, "prctl PR_SET_PDEATHSIG");
+	return sync_has_peer(in->sock) ? 0 : err_set(e, ESRCH, "the runtime is gone");
+}
+
 static int init_script(struct init *in, struct err *e)
 {
 	const struct plan *p = in->p;
 	autoclose int root = FD_NONE;
-	int r = 0;
 
-	/* The runtime is gone already: nobody would ever start or delete this. */
+	(void)close(in->far);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return err_sys(e, errno, "prctl PR_SET_PDEATHSIG");
 	report_stage(in->report, STAGE_NAMESPACES);
-	r = init_oom_score(in, e);
+	int r = init_oom_score(in, e);
 	if (r == 0)
 		r = clone_unshare(p, e);
 	if (r == 0)
@@ -277,9 +285,11 @@ static int init_script(struct init *in, struct err *e)
 	/* Nobody in a joined namespace may look into this process or take its descriptors
 	 * (CVE-2016-9962); not earlier, since an unprivileged runtime could not have written our
 	 * maps. */
-	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		return err_sys(e, errno, "prctl");
-	r = init_namespaces(in, e);
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return err_sys(e, errno, "prctl PR_SET_DUMPABLE");
+	r = init_follow(in, e);
+	if (r == 0)
+		r = init_namespaces(in, e);
 	if (r == 0 && p->creds.new_keyring)
 		r = creds_keyring(p, &in->pf, e);
 	if (r == 0)
@@ -322,6 +332,7 @@ static int init_exec_prepare(struct init *in, struct err *e)
 	const char *cpus = in->p->process.cpus_initial;
 	int r = 0;
 
+	(void)close(in->far);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return err_sys(e, errno, "prctl PR_SET_PDEATHSIG");
 	if (cpus != NULL)
@@ -349,9 +360,7 @@ static int init_exec_join(struct init *in, struct err *e)
 		return err_sys(e, errno, "entering the container's root");
 	if ((in->target->types & CLONE_NEWUSER) != 0)
 		r = init_become_root(e);
-	if (r == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		r = err_sys(e, errno, "prctl PR_SET_PDEATHSIG");
-	return r;
+	return r == 0 ? init_follow(in, e) : r;
 }
 
 static int init_exec_script(struct init *in, struct err *e)

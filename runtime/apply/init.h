@@ -22,7 +22,8 @@ struct init {
 	const struct join *join;
 	const struct join_exec *target; /* exec: the container to enter; NULL for create and run */
 	int sock;			/* init's end */
-	int fifo;	  /* O_PATH of exec.fifo; FD_NONE: run or exec, no waiting for start */
+	int far;  /* the runtime's end; closed first, else its death would not be the end of file */
+	int fifo; /* O_PATH of exec.fifo; FD_NONE: run or exec, no waiting for start */
 	bool in_cgroup;	  /* born in it (CLONE_INTO_CGROUP) and nothing is left to enter */
 	bool wait_cgroup; /* CGROUP is waited for: the runtime makes the cgroups meanwhile */
 	int join_late;	  /* CLONE_NEW* that init joins although there is a bridge */

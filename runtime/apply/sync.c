@@ -161,6 +161,13 @@ int sync_wait_fds(int sock, enum sync_word word, int out[static SYNC_FDS_MAX], s
 	return 0;
 }
 
+bool sync_has_peer(int sock)
+{
+	struct pollfd p = {.fd = sock};
+
+	return poll(&p, 1, 0) <= 0 || (p.revents & POLLHUP) == 0;
+}
+
 int sync_wait_end(int sock, struct err *e)
 {
 	struct sync_fds fds;

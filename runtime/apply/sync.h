@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 /*
@@ -41,6 +43,9 @@ int sync_wait(int sock, enum sync_word word, int *out_fd, int timeout_ms, struct
 int sync_say_fds(int sock, enum sync_word word, const int *fds, size_t n, struct err *e);
 int sync_wait_fds(int sock, enum sync_word word, int out[static SYNC_FDS_MAX], size_t *out_n,
 		  struct err *e);
+
+/* Whether the peer still has its end, without waiting and whatever it has said. */
+bool sync_has_peer(int sock);
 
 /* Waits for the end of file. A word is -EPROTO. */
 int sync_wait_end(int sock, struct err *e);

@@ -54,11 +54,16 @@ int folder_names(int dir, struct arena *a, struct folder_names *out)
 	return 0;
 }
 
-int folder_is_empty(int dir)
+int folder_holds_only(int dir, const char *prefix)
 {
 	autodir d = folder_stream(dir);
 
-	return d == NULL ? -errno : folder_next(d) == NULL;
+	if (d == NULL)
+		return -errno;
+	for (const struct dirent *de; (de = folder_next(d)) != NULL;)
+		if (strncmp(de->d_name, prefix, strlen(prefix)) != 0)
+			return 0;
+	return 1;
 }
 
 int folder_rename_away(int parent, const char *name, int dir, char gone[static 64])

@@ -14,8 +14,8 @@ struct folder_names {
 /* Names of the entries that are directories (or may be), unsorted, without "." and "..". */
 int folder_names(int dir, struct arena *a, struct folder_names *out);
 
-/* 1, 0 or -errno. */
-int folder_is_empty(int dir);
+/* 1: nothing is in it but names that begin so (also: nothing at all), 0 or -errno. */
+int folder_holds_only(int dir, const char *prefix);
 
 /* Renames parent/name, which must still be the directory open as dir, to a name that no container
  * can have

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "state/status.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -166,6 +167,29 @@ static bool status_frozen(const struct record *r)
 	return false;
 }
 
+/*
+ * Whether init has the fifo open, as it does until it executes the program. A `start` that was
+ * killed leaves the fifo of a program that runs. What can't be seen (an unprivileged caller and a
+ * process that is not dumpable) is taken to wait.
+ */
+static bool status_waits(const struct record *r, const struct stat *fifo)
+{
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)r->pid);
+	DIR *d = opendir(path);
+	if (d == NULL)
+		return true;
+	bool waits = false;
+	for (struct dirent *de = readdir(d); de != NULL && !waits; de = readdir(d)) {
+		struct stat st;
+		waits = de->d_name[0] != '.' && fstatat(dirfd(d), de->d_name, &st, 0) == 0 &&
+			st.st_dev == fifo->st_dev && st.st_ino == fifo->st_ino;
+	}
+	(void)closedir(d);
+	return waits;
+}
+
 enum status status_of(const struct store_entry *en, const struct record *r)
 {
 	if (r->creating && status_creator_lives(en))
@@ -174,7 +198,8 @@ enum status status_of(const struct store_entry *en, const struct record *r)
 	autoclose int pidfd = status_pidfd(r);
 	if (pidfd < 0)
 		return STATUS_STOPPED;
-	if (store_fifo_exists(en) == 1)
+	struct stat fifo;
+	if (store_fifo_stat(en, &fifo) == 0 && status_waits(r, &fifo))
 		return STATUS_CREATED;
 	return status_frozen(r) ? STATUS_PAUSED : STATUS_RUNNING;
 }

@@ -13,6 +13,7 @@
 #include "state/folder.h"
 
 #define STORE_RECORD "state.json"
+#define STORE_STAGED "." STORE_RECORD "."
 #define STORE_CONFIG "config.json"
 #define STORE_FIFO "exec.fifo"
 
@@ -115,13 +116,14 @@ int store_claim(const struct store *s, const char *id, struct store_entry *out, 
 }
 
 /* A root may be a folder that holds other things as well (/run/user/1000): what has no record is
- * ours only when it is empty, that is when a creation was killed right after its claim. */
+ * ours only when it is empty or has a record that is still being written (io_stage()), that is when
+ * a creation was killed right after its claim. */
 static int store_ours(const struct store_entry *en)
 {
 	if (faccessat(en->dir, STORE_RECORD, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
 	    faccessat(en->dir, STORE_CONFIG, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return 1;
-	return folder_is_empty(en->dir);
+	return folder_holds_only(en->dir, STORE_STAGED);
 }
 
 /* Takes the lock of an entered folder. 1: held, 0: the folder was replaced meanwhile, enter again.
@@ -177,7 +179,7 @@ int store_read(const struct store_entry *en, struct arena *a, struct record **ou
 	size_t len;
 	int r = io_read_file(en->dir, STORE_RECORD, STORE_TEXT_MAX, a, &text, &len);
 
-	if (r == -ENOENT && folder_is_empty(en->dir) == 0)
+	if (r == -ENOENT && folder_holds_only(en->dir, STORE_STAGED) == 0)
 		return store_missing(en->id, e); /* not ours, or deleted this moment */
 	if (r < 0)
 		return err_sys(e, -r, "container '%s': corrupt state: " STORE_RECORD, en->id);
@@ -252,11 +254,9 @@ int store_fifo_make(const struct store_entry *en, uid_t uid, gid_t gid, struct e
 	return fd < 0 ? err_sys(e, errno, "container '%s': " STORE_FIFO, en->id) : fd;
 }
 
-int store_fifo_exists(const struct store_entry *en)
+int store_fifo_stat(const struct store_entry *en, struct stat *out)
 {
-	if (faccessat(en->dir, STORE_FIFO, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return 1;
-	return errno == ENOENT ? 0 : -errno;
+	return fstatat(en->dir, STORE_FIFO, out, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
 int store_fifo_remove(const struct store_entry *en)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "state/record.h"
 
 /*
@@ -55,7 +57,8 @@ int store_load_config(const struct store_entry *en, struct arena *a, const char 
 
 /* exec.fifo, 0622 and owned by uid/gid (host ids of the container's root). O_PATH fd or -errno. */
 int store_fifo_make(const struct store_entry *en, uid_t uid, gid_t gid, struct err *e);
-int store_fifo_exists(const struct store_entry *en);
+/* -ENOENT: there is none. */
+int store_fifo_stat(const struct store_entry *en, struct stat *out);
 int store_fifo_remove(const struct store_entry *en);
 
 /* The folder disappears in one rename, then is removed for good. Missing: success. */

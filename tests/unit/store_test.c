@@ -131,13 +131,15 @@ Test(store, removes_everything_and_twice)
 {
 	struct record in = sample("c1");
 	struct store_entry en;
+	struct stat st;
 
 	cr_assert_eq(store_claim(&store, "c1", &en, &e), 0);
 	cr_assert_eq(store_write(&en, &in, &e), 0);
 	int fifo = store_fifo_make(&en, geteuid(), getegid(), &e);
 	cr_assert_geq(fifo, 0);
 	close(fifo);
-	cr_assert_eq(store_fifo_exists(&en), 1);
+	cr_assert_eq(store_fifo_stat(&en, &st), 0);
+	cr_assert(S_ISFIFO(st.st_mode));
 	cr_assert_eq(mkdirat(en.dir, "deep", 0700), 0);
 	cr_assert_eq(symlinkat("/etc/passwd", en.dir, "deep/link"), 0);
 	cr_assert_eq(store_remove(&en, &e), 0, "%s", e.text);
@@ -145,6 +147,25 @@ Test(store, removes_everything_and_twice)
 	store_entry_done(&en);
 	cr_assert_eq(access("/etc/passwd", F_OK), 0);
 	cr_assert_eq(store_get(&store, "c1", STORE_LOCK, &en, &e), -ENOENT);
+}
+
+/* Killed while it wrote its first record: the folder is a container's, with a corrupt state. */
+Test(store, a_claim_without_a_whole_record_is_ours)
+{
+	struct store_entry en;
+	struct record *rec;
+	autoarena struct arena a = {0};
+
+	cr_assert_eq(store_claim(&store, "c1", &en, &e), 0);
+	int fd = openat(en.dir, ".state.json.4711", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	cr_assert_geq(fd, 0);
+	close(fd);
+	store_entry_done(&en);
+	cr_assert_eq(store_get(&store, "c1", STORE_LOCK, &en, &e), 0, "%s", e.text);
+	cr_assert_lt(store_read(&en, &a, &rec, &e), 0);
+	cr_assert_not_null(strstr(e.text, "corrupt state"), "%s", e.text);
+	cr_assert_eq(store_remove(&en, &e), 0);
+	store_entry_done(&en);
 }
 
 Test(store, a_second_holder_waits_for_the_first)
