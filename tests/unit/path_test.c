@@ -43,7 +43,8 @@ static void setup(void)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(links); i++)
 		cr_assert_eq(symlinkat(links[i][1], root, links[i][0]), 0);
-	/* one more than the kernel follows */
+	/* One more than the kernel follows. Near that limit openat2 is no oracle: a walk that it
+	 * begins anew counts the links of the abandoned one as well. */
 	for (int i = 0; i < 41; i++) {
 		char name[16], to[16];
 		(void)snprintf(name, sizeof(name), "c%d", i);
@@ -119,10 +120,10 @@ Test(path, the_walker_agrees_with_the_kernel)
 		"up",	     "up/etc",	  "abs/file",	"abs/../up",
 		"loop",	     "a",	  "gone",	"relgone",
 		"tofile",    "tofile/",	  "todir/..",	"todir/../file",
-		"slash/abs", "c0",	  "c1",		"canary",
+		"slash/abs", "c0",	  "c21",	"canary",
 		"canary/x",  "nothing",	  "nothing/..", "etc/../../etc",
 		"slashed",   "slashed/.", "abs/",	"//etc//deep",
-		"c1/file",   "host",
+		"c21/file",  "host",
 	};
 	static const int flags[] = {O_PATH, O_PATH | O_NOFOLLOW, O_PATH | O_DIRECTORY, O_RDONLY};
 	struct err e = {0};
