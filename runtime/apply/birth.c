@@ -111,37 +111,6 @@ static int birth_map(struct birth *b, struct err *e)
 	return r < 0 ? r : sync_say(b->sock, SYNC_MAPPED, FD_NONE, e);
 }
 
-int birth_clone(struct birth *b, void (*script)(struct init *), struct err *e)
-{
-	bool attach = cgroup_needs_attaching(&b->cgroup, b->host);
-	int into = attach ? FD_NONE : cgroup_into_fd(&b->cgroup);
-	const struct plan_ns *ns = &b->p->ns;
-	int types = b->init.target != NULL ? b->init.target->types : ns->create | ns->joined;
-	int r = (types & CLONE_NEWUSER) != 0 ? process_rlimits_raise(b->p, e) : 0;
-	/* it may not go on before systemd has moved it */
-	b->init.wait_cgroup = b->init.wait_cgroup || attach;
-
-	/* clone3(2) refuses (ENOENT) a cgroup into which a process comes from outside of its
-	 * cgroup namespace */
-	b->init.join_late = ns->bridge && into >= 0 ? CLONE_NEWCGROUP : 0;
-	b->init.oom_given = ns->bridge || (ns->create & CLONE_NEWUSER) != 0;
-	if (r == 0)
-		r = clone_init(&b->init, into, script, &b->pidfd, &b->pid, e);
-	fd_done(&b->init.sock); /* only init's copy may keep the socket open */
-	if (r < 0)
-		return r;
-	struct err map = {0};
-	/* before it becomes a user whose processes ours may not move */
-	r = attach ? cgroup_attach(&b->cgroup, b->pid, &map) : 0;
-	if (r == 0)
-		r = birth_map(b, &map);
-	if (r == 0)
-		return 0;
-	/* A init that is dead already has the better story to tell. */
-	return report_result(b->init.report, b->pidfd, STAGE_CLONED, e) < 0 ? -e->code
-									    : err_take(e, &map);
-}
-
 /* A dialogue that broke off because init failed is told by init's own error. */
 static int birth_story(struct birth *b, enum stage until, struct err *e)
 {
@@ -168,6 +137,45 @@ int birth_cgroup(struct birth *b, struct err *e)
 	if (sync_say_fds(b->sock, SYNC_CGROUP, tasks, n, e) < 0)
 		return birth_story(b, STAGE_CGROUP, e);
 	return 0;
+}
+
+/* What init waits for from us, now that it is there. */
+static int birth_provide(struct birth *b, bool attach, struct err *e)
+{
+	/* before it becomes a user whose processes ours may not move */
+	int r = attach ? cgroup_attach(&b->cgroup, b->pid, e) : 0;
+
+	if (r == 0)
+		r = birth_map(b, e);
+	return r == 0 && attach ? birth_cgroup(b, e) : r;
+}
+
+int birth_clone(struct birth *b, void (*script)(struct init *), struct err *e)
+{
+	bool attach = cgroup_needs_attaching(&b->cgroup, b->host);
+	int into = attach ? FD_NONE : cgroup_into_fd(&b->cgroup);
+	const struct plan_ns *ns = &b->p->ns;
+	int types = b->init.target != NULL ? b->init.target->types : ns->create | ns->joined;
+	int r = (types & CLONE_NEWUSER) != 0 ? process_rlimits_raise(b->p, e) : 0;
+
+	/* it may not go on before systemd has moved it */
+	b->init.wait_cgroup = b->init.wait_cgroup || attach;
+	/* clone3(2) refuses (ENOENT) a cgroup into which a process comes from outside of its
+	 * cgroup namespace */
+	b->init.join_late = ns->bridge && into >= 0 ? CLONE_NEWCGROUP : 0;
+	b->init.oom_given = ns->bridge || (ns->create & CLONE_NEWUSER) != 0;
+	if (r == 0)
+		r = clone_init(&b->init, into, script, &b->pidfd, &b->pid, e);
+	fd_done(&b->init.sock); /* only init's copy may keep the socket open */
+	if (r < 0)
+		return r;
+	struct err map = {0};
+	r = birth_provide(b, attach, &map);
+	if (r == 0)
+		return 0;
+	/* A init that is dead already has the better story to tell. */
+	return report_result(b->init.report, b->pidfd, STAGE_CLONED, e) < 0 ? -e->code
+									    : err_take(e, &map);
 }
 
 static int birth_hooks(struct birth *b, struct err *e)

@@ -114,13 +114,11 @@ static int create_record(struct create *c, struct err *e)
 static int create_cgroup_rest(struct create *c, struct err *e)
 {
 	struct birth *b = &c->b;
-	int r = 0;
 
-	if (cgroup_needs_entering(&b->cgroup))
-		r = cgroup_create_rest(&c->p->cgroup, c->host, &c->a, &b->cgroup, e);
-	else if (!b->init.wait_cgroup) /* born in it */
+	if (!cgroup_needs_entering(&b->cgroup)) /* it was born or moved there */
 		return cgroup_born(&b->cgroup, &c->p->cgroup, e);
-	return r == 0 && b->init.wait_cgroup ? birth_cgroup(b, e) : r;
+	int r = cgroup_create_rest(&c->p->cgroup, c->host, &c->a, &b->cgroup, e);
+	return r == 0 ? birth_cgroup(b, e) : r;
 }
 
 static int create_birth(struct create *c, struct err *e)

@@ -100,8 +100,6 @@ static int exec_birth(struct birth *b, struct join_exec *target, const struct re
 		return r;
 	b->init.target = target;
 	r = birth_clone(b, init_exec, e);
-	if (r == 0 && b->init.wait_cgroup)
-		r = birth_cgroup(b, e);
 	if (r == 0)
 		r = birth_attend(b, e);
 	if (r == 0)

@@ -134,7 +134,7 @@ bool cgroup_needs_attaching(const struct cgroup *c, const struct host *h)
 {
 	autoarena struct arena a = {0};
 
-	if (c->unit.name == NULL || !c->unit.user)
+	if (c->unit.name == NULL || !c->unit.user || cgroup_needs_entering(c))
 		return false;
 	for (size_t i = 0; i < c->n; i++)
 		for (size_t k = 0; k < h->cgroups->n; k++) {

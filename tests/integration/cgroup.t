@@ -81,7 +81,7 @@ devices() {
 others() {
 	held
 	local first=$ID first_pid=$PID first_bundle=$BUNDLE
-	new_bundle ".linux.cgroupsPath = \"$CG/$first\""
+	new_bundle ".linux.cgroupsPath = \"$CG_UNDER$first\""
 	with_args /bin/true
 	ct_run
 	is "another's cgroup: refused" "$RC" 1
@@ -127,9 +127,9 @@ memory() {
 v2_inside() {
 	mount -t cgroup2 none /sys/fs/cgroup || { skip "v2" "cgroup2 can't be mounted"; return; }
 	held '.linux.resources = {devices: [{allow: false}]}'
-	is "v2: its own cgroup" "$(sed -n 's/^0:://p' "/proc/$PID/cgroup")" "$CG/$ID"
+	is "v2: its own cgroup" "$(sed -n 's/^0:://p' "/proc/$PID/cgroup")" "$CG/$(cg_name "$ID")"
 	ok "v2: pause" rt pause "$ID"
-	is "v2: frozen" "$(grep frozen "/sys/fs/cgroup$CG/$ID/cgroup.events")" "frozen 1"
+	is "v2: frozen" "$(grep frozen "/sys/fs/cgroup$CG/$(cg_name "$ID")/cgroup.events")" "frozen 1"
 	ok "v2: resume" rt resume "$ID"
 	ct_drop
 	new_bundle '.linux.resources = {devices: [{allow: false}]}'
@@ -142,12 +142,12 @@ v2_inside() {
 	chmod 755 "$WORK" "$BUNDLE"
 	run_sh 'mkdir /sys/fs/cgroup/in && echo made'
 	is "v2: the container's root owns its cgroup" "$OUT" made
-	ok "v2: nothing is left" test ! -e "/sys/fs/cgroup$CG/$ID"
+	ok "v2: nothing is left" test ! -e "/sys/fs/cgroup$CG/$(cg_name "$ID")"
 	if grep -qw hugetlb /sys/fs/cgroup/cgroup.controllers; then
 		held '.linux.resources = {hugepageLimits: [{pageSize: "2MB", limit: 4194304}]}'
-		is "v2: a limit" "$(cat "/sys/fs/cgroup$CG/$ID/hugetlb.2MB.max")" 4194304
+		is "v2: a limit" "$(cat "/sys/fs/cgroup$CG/$(cg_name "$ID")/hugetlb.2MB.max")" 4194304
 		ok "v2: update" rt update --resources - "$ID" <<<'{"hugepageLimits":[{"pageSize":"2MB","limit":8388608}]}'
-		is "v2: the new limit" "$(cat "/sys/fs/cgroup$CG/$ID/hugetlb.2MB.max")" 8388608
+		is "v2: the new limit" "$(cat "/sys/fs/cgroup$CG/$(cg_name "$ID")/hugetlb.2MB.max")" 8388608
 		ct_drop
 	else
 		skip "v2: a limit" "no hugetlb controller is left to cgroup v2"

@@ -19,9 +19,17 @@ read -ra lib_runtime <<<"$RUNTIME ${GREFFON_TEST_ARGS:-}"
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/greffon-test-XXXXXX") || exit 1
 chmod 711 "$WORK" # a container's mapped root has to reach its bundle
 STATE=$WORK/state
-CG=/${WORK##*/} # every cgroup of a test lies below this one
+# Every cgroup of a test lies below CG; a container's is given as CG_UNDER and its id. With the systemd driver CG is
+# a slice, which has no '-' so that it lies in no other.
+CG=/${WORK##*/} CG_UNDER=/${WORK##*/}/ lib_systemd=
+case " ${lib_runtime[*]} " in
+*" --systemd-cgroup "*) CG=/greffontest${WORK##*-}.slice CG_UNDER=greffontest${WORK##*-}.slice:t: lib_systemd=1 ;;
+esac
+# the driver's helper of a build that is not installed
+[ ! -e "$(dirname "${lib_runtime[0]}")/greffon-systemd" ] ||
+	export GREFFON_SYSTEMD_HELPER="${GREFFON_SYSTEMD_HELPER:-$(realpath "$(dirname "${lib_runtime[0]}")/greffon-systemd")}"
 mkdir "$STATE"
-export WORK STATE CG
+export WORK STATE CG CG_UNDER
 declare -A lib_live=()
 lib_bg=()
 lib_count=0
@@ -78,6 +86,7 @@ lib_cleanup() {
 	done
 	[ ${#lib_bg[@]} -gt 0 ] && kill -KILL "${lib_bg[@]}" 2>/dev/null
 	lib_kill_cgroups
+	[ -z "$lib_systemd" ] || systemctl stop "${CG#/}" 2>/dev/null
 	lib_rm_cgroups
 	lib_umount
 	rm -rf --one-file-system "$WORK"
@@ -190,7 +199,7 @@ lib_config='{
 			options: ["nosuid", "noexec", "nodev", "ro"]}
 	],
 	linux: {
-		cgroupsPath: "\($ENV.CG)/\($ENV.ID)",
+		cgroupsPath: "\($ENV.CG_UNDER)\($ENV.ID)",
 		namespaces: [{type: "pid"}, {type: "ipc"}, {type: "uts"}, {type: "mount"}]
 	}
 }'
@@ -329,10 +338,14 @@ cgroup_dir() { # PID CONTROLLER: the directory of its cgroup, whatever the versi
 	return 1
 }
 
+cg_name() { # ID: the last component of its cgroup
+	[ -n "$lib_systemd" ] && echo "t-$1.scope" || echo "$1"
+}
+
 # clean_of ID BUNDLE: whether nothing of a container is left: state, cgroups, mounts
 clean_of() {
 	local left
-	left=$(find /sys/fs/cgroup"$CG" /sys/fs/cgroup/*"$CG" -name "$1" -type d 2>/dev/null | head -1)
+	left=$(find /sys/fs/cgroup"$CG" /sys/fs/cgroup/*"$CG" -name "$(cg_name "$1")" -type d 2>/dev/null | head -1)
 	[ -z "$left" ] || { echo "left behind: $left"; return 1; }
 	grep -F " $2/" /proc/self/mountinfo && return 1
 	[ ! -e "$STATE/$1" ] || { echo "left behind: $STATE/$1"; return 1; }
