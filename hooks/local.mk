@@ -4,10 +4,12 @@ libgreffon_a_SOURCES += \
 	hooks/amd.c \
 	hooks/dump.c \
 	hooks/edits.c \
+	hooks/elf.c hooks/elf.h \
 	hooks/fabric.c \
 	hooks/graft.h \
 	hooks/inventory.c \
 	hooks/note.c \
+	hooks/ldcache.c hooks/ldcache.h \
 	hooks/nvidia.c \
 	hooks/nvidia_extra.c \
 	hooks/nvidia_libraries.c hooks/nvidia_libraries.h \
