@@ -52,7 +52,7 @@ lib_kill_cgroups() {
 		find "$d" -name cgroup.procs 2>/dev/null | while read -r f; do
 			while read -r pid; do
 				[ "$pid" -gt 1 ] && kill -KILL "$pid" 2>/dev/null
-			done <"$f"
+			done <"$f" 2>/dev/null # a threaded cgroup's has no answer
 		done
 	done
 }
