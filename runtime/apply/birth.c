@@ -167,6 +167,8 @@ int birth_clone(struct birth *b, void (*script)(struct init *), struct err *e)
 	if (r == 0)
 		r = clone_init(&b->init, into, script, &b->pidfd, &b->pid, e);
 	fd_done(&b->init.sock); /* only init's copy may keep the socket open */
+	if (into >= 0 && (r == -EBUSY || r == -EOPNOTSUPP))
+		return cgroup_refused(&b->cgroup, -r, e);
 	if (r < 0)
 		return r;
 	struct err map = {0};

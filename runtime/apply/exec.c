@@ -46,7 +46,7 @@ static int exec_cgroup(struct birth *b, const struct record *rec, const char *be
 		return err_set(e, ENOENT, "--cgroup: '%s' does not exist in the container's cgroup",
 			       below);
 	b->init.in_cgroup = !cgroup_needs_entering(&b->cgroup);
-	return 0;
+	return below != NULL ? 0 : cgroup_follow(&b->cgroup, &b->init.pf, rec->pid, e);
 }
 
 static int exec_status(const struct store_entry *en, const struct record *rec,

@@ -104,6 +104,16 @@ int cgroup_move(const struct cgroup *c, pid_t pid, struct err *e);
 enum cgroup_open { CGROUP_OPEN_DIRS, CGROUP_OPEN_TASKS };
 int cgroup_reopen(struct cgroup *c, enum cgroup_open how, struct err *e);
 
+/* v2 lets no process into a cgroup that passes controllers on. Where a reopened container's own
+ * does, as with systemd inside, its directory becomes the one below it that the process (init) is
+ * in. */
+struct procfs;
+int cgroup_follow(struct cgroup *c, const struct procfs *pf, pid_t pid, struct err *e);
+
+/* Says why the kernel makes no process in cgroup_into_fd(): code is EBUSY or EOPNOTSUPP. Returns
+ * -code. */
+int cgroup_refused(const struct cgroup *c, int code, struct err *e);
+
 /* Freezer. Waits at most 10 s until all are frozen; undoes on failure. -ENOENT: no freezer. */
 int cgroup_freeze(const struct cgroup *c, struct err *e);
 int cgroup_thaw(const struct cgroup *c, struct err *e);

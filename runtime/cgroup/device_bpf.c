@@ -179,6 +179,24 @@ bool device_is_attached(const struct cgroup *c)
 	return false;
 }
 
+/* command: BPF_PROG_ATTACH or _DETACH. replaced: FD_NONE, or what is swapped for program. */
+static int device_change(int command, int dir, int program, int replaced)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.target_fd = (uint32_t)dir;
+	attr.attach_bpf_fd = (uint32_t)program;
+	attr.attach_type = BPF_CGROUP_DEVICE;
+	if (command == BPF_PROG_ATTACH)
+		attr.attach_flags = BPF_F_ALLOW_MULTI;
+	if (replaced >= 0) {
+		attr.attach_flags |= BPF_F_REPLACE;
+		attr.replace_bpf_fd = (uint32_t)replaced;
+	}
+	return sys_bpf(command, &attr, sizeof(attr));
+}
+
 int device_attach(int dir, const struct plan_device_rules *rules, struct arena *a, struct err *e)
 {
 	size_t n;
@@ -195,15 +213,11 @@ int device_attach(int dir, const struct plan_device_rules *rules, struct arena *
 	if (program < 0)
 		return err_sys(e, -program, "linux.resources.devices: loading the device program");
 	autoclose int old = device_attached(dir);
-	memset(&attr, 0, sizeof(attr));
-	attr.target_fd = (uint32_t)dir;
-	attr.attach_bpf_fd = (uint32_t)program;
-	attr.attach_type = BPF_CGROUP_DEVICE;
-	attr.attach_flags = BPF_F_ALLOW_MULTI;
-	if (old >= 0) {
-		attr.attach_flags |= BPF_F_REPLACE;
-		attr.replace_bpf_fd = (uint32_t)old;
+	int r = device_change(BPF_PROG_ATTACH, dir, program, old);
+	if (r == -EINVAL && old >= 0) { /* before 5.6: both hold for a moment */
+		r = device_change(BPF_PROG_ATTACH, dir, program, FD_NONE);
+		if (r >= 0)
+			r = device_change(BPF_PROG_DETACH, dir, old, FD_NONE);
 	}
-	int r = sys_bpf(BPF_PROG_ATTACH, &attr, sizeof(attr));
 	return r < 0 ? err_sys(e, -r, "linux.resources.devices: attaching the device program") : 0;
 }

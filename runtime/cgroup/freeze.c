@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "cgroup/cgroup.h"
@@ -85,9 +86,12 @@ static bool freeze_is_done(const struct cgroup_dir *d)
 static void freeze_pause(int events, long *pause_us)
 {
 	struct pollfd p = {.fd = events, .events = POLLPRI};
+	char seen[512];
 
 	if (events >= 0) {
 		(void)poll(&p, 1, 100);
+		/* until it is read, what happened wakes every poller at once */
+		(void)!pread(events, seen, sizeof(seen), 0);
 		return;
 	}
 	struct timespec t = {0, *pause_us * 1000};

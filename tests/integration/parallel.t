@@ -10,7 +10,7 @@ total=${GREFFON_PARALLEL:-$([ -n "${GREFFON_VM:-}" ] && echo 48 || echo 200)}
 mark=8675309.${WORK##*-} # a process of ours, by its arguments
 
 # One root file system and one template for all: the config of each says its id.
-new_bundle 'del(.process.noNewPrivileges)' ".root.path = \"$WORK/b1/rootfs\"" ".linux.cgroupsPath = \"$CG/@ID@\"" \
+new_bundle 'del(.process.noNewPrivileges)' ".root.path = \"$WORK/b1/rootfs\"" ".linux.cgroupsPath = \"$CG_UNDER@ID@\"" \
 	'.linux.resources = {pids: {limit: 20}, devices: [{allow: false}]}' \
 	'.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["reboot"], action: "SCMP_ACT_ERRNO"}]}'
 with_args /bin/sh -c "trap 'exit 0' TERM; sleep 1000 & wait; : $mark"
@@ -41,7 +41,7 @@ worker() { # NUMBER
 }
 echo "$mark" >"$WORK/mark" # from a file, so that grep does not find itself
 
-mounts=$(wc -l </proc/self/mountinfo)
+
 began=$SECONDS
 pids=()
 for ((w = 0; w < workers; w++)); do
@@ -55,7 +55,7 @@ is "$total containers by $workers processes: all were made" "$(cat "$WORK"/w*/do
 is "none failed" "$(cat "$WORK"/w*/failures 2>/dev/null | sort | uniq -c | head -5)" ""
 is "no state is left" "$(find "$STATE" -mindepth 1 -maxdepth 1 -name "p*" | wc -l)" 0
 is "no cgroup is left" "$(find /sys/fs/cgroup -type d -name "p*-${WORK##*-}" | head -3)" ""
-is "no mount is left" "$(wc -l </proc/self/mountinfo)" "$mounts"
+is "no mount is left" "$(grep -F -e "${WORK##*-}" /proc/self/mountinfo)" ""
 is "no process is left" "$(grep -lsaF -f "$WORK/mark" /proc/[0-9]*/cmdline)" ""
 
 # Of many that ask for one id, one gets it, and the others do it no harm.

@@ -9,6 +9,7 @@ fi
 . "$(dirname "$0")/../lib/lib.sh"
 
 [ "$(id -u)" = 0 ] || { skip "v2" "needs root"; exit 0; }
+[ -z "$lib_systemd" ] || { skip "v2" "the systemd driver has slices and units"; exit 0; }
 if [ "${1:-}" = view ]; then
 	mount -t cgroup2 none /sys/fs/cgroup || { skip "v2" "cgroup2 can't be mounted"; exit 0; }
 fi
