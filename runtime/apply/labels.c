@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
 #include <linux/keyctl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,17 +21,50 @@ static int labels_write(const struct procfs *pf, const char *attr, const char *v
 	return err_set(e, why.code, "write `/proc/%s`: %s", attr, err_name(why.code));
 }
 
+/* Read back, since a write that does nothing would be a hole. The kernel adds the mode:
+ * "name (enforce)". */
+static int labels_verify(const struct procfs *pf, const char *attr, const char *label,
+			 struct err *e)
+{
+	struct arena a __attribute__((cleanup(arena_done))) = {0};
+	size_t n = strlen(label);
+	char *now;
+	int r = procfs_read(pf, attr, 65536, &a, &now, e);
+
+	if (r < 0)
+		return r;
+	if (strncmp(now, label, n) == 0 && strchr(" \n", now[n]) != NULL)
+		return 0;
+	return err_set(e, EPERM, "`/proc/%s` is '%.100s' after it was written", attr, now);
+}
+
+static int labels_exec(const struct procfs *pf, const char *attr, const char *value,
+		       const char *label, struct err *e)
+{
+	int r = labels_write(pf, attr, value, e);
+
+	return r < 0 ? r : labels_verify(pf, attr, label, e);
+}
+
 static int labels_apparmor(const struct plan *p, const struct procfs *pf, struct err *e)
 {
 	struct arena a __attribute__((cleanup(arena_done))) = {0};
-	const char *value = arena_printf(&a, "exec %s", p->creds.apparmor);
+	const char *profile = p->creds.apparmor, *attr = "thread-self/attr/apparmor/exec";
+	struct err why = {0};
 
 	/* With several modules the unqualified file may belong to another one; the folder is of
 	 * Linux 5.8. */
-	int r = labels_write(pf, "thread-self/attr/apparmor/exec", value, e);
-	if (r == -ENOENT && p->creds.selinux == NULL)
-		r = labels_write(pf, "thread-self/attr/exec", value, e);
-	return r < 0 ? err_at(e, "process.apparmorProfile: '%.200s'", p->creds.apparmor) : 0;
+	autoclose int folder = procfs_openat(pf, "thread-self/attr/apparmor", O_PATH, &why);
+	if (folder == -ENOENT && p->creds.selinux == NULL)
+		attr = "thread-self/attr/exec";
+	int r = labels_exec(pf, attr, arena_printf(&a, "exec %s", profile), profile, e);
+	if (r == -ENOENT)
+		return err_set(
+			e, ENOENT,
+			"process.apparmorProfile: '%.200s' is not loaded in the kernel, write "
+			"`/proc/%s` says; load it with apparmor_parser -r FILE",
+			profile, attr);
+	return r < 0 ? err_at(e, "process.apparmorProfile: '%.200s'", profile) : 0;
 }
 
 int creds_labels(const struct plan *p, const struct procfs *pf, struct err *e)
@@ -42,7 +76,7 @@ int creds_labels(const struct plan *p, const struct procfs *pf, struct err *e)
 	}
 	if (p->creds.selinux == NULL)
 		return 0;
-	return labels_write(pf, "thread-self/attr/exec", p->creds.selinux, e) < 0
+	return labels_exec(pf, "thread-self/attr/exec", p->creds.selinux, p->creds.selinux, e) < 0
 		       ? err_at(e, "process.selinuxLabel: '%.200s'", p->creds.selinux)
 		       : 0;
 }

@@ -10,6 +10,8 @@
 #include "cmd/cmd.h"
 #include "cmd/document.h"
 #include "cmd/version.h"
+#include "host/cgroupfs.h"
+#include "host/lsm.h"
 #include "plan/mountopt.h"
 #include "sys/sys.h"
 
@@ -42,35 +44,19 @@ static void features_mount_options(struct json *j)
 	json_close(j, ']');
 }
 
-/* Of those the config can name, the ones this kernel was built with. */
 static void features_namespaces(struct json *j)
 {
-	static const char *const all[][2] = {
-		{"cgroup", "/proc/self/ns/cgroup"}, {"ipc", "/proc/self/ns/ipc"},
-		{"mount", "/proc/self/ns/mnt"},	    {"network", "/proc/self/ns/net"},
-		{"pid", "/proc/self/ns/pid"},	    {"time", "/proc/self/ns/time"},
-		{"user", "/proc/self/ns/user"},	    {"uts", "/proc/self/ns/uts"},
-	};
+	static const char *const all[] = {"cgroup", "ipc",  "mount", "network",
+					  "pid",    "time", "user",  "uts"};
 
-	json_open(j, "namespaces", '[');
-	for (size_t i = 0; i < ARRAY_LEN(all); i++)
-		if (access(all[i][1], F_OK) == 0)
-			json_string(j, NULL, all[i][0]);
-	json_close(j, ']');
+	features_strings(j, "namespaces", all, ARRAY_LEN(all));
 }
 
-static void features_capabilities(struct json *j, struct arena *a)
+static void features_capabilities(struct json *j)
 {
-	uint64_t last = CAP_LAST_CAP;
-	char *text;
-
-	if (io_read_file(AT_FDCWD, "/proc/sys/kernel/cap_last_cap", 64, a, &text, NULL) == 0) {
-		text[strcspn(text, "\n")] = '\0';
-		(void)num_u64(text, 63, &last);
-	}
 	json_open(j, "capabilities", '[');
-	for (uint64_t i = 0; i <= last; i++) {
-		char *name = cap_to_name((cap_value_t)i);
+	for (cap_value_t i = 0; i <= CAP_LAST_CAP; i++) {
+		char *name = cap_to_name(i);
 
 		/* what libcap has no name for is a bare number */
 		if (name == NULL || !isalpha((unsigned char)name[0])) {
@@ -81,32 +67,6 @@ static void features_capabilities(struct json *j, struct arena *a)
 			*p = (char)toupper((unsigned char)*p);
 		json_string(j, NULL, name);
 		(void)cap_free(name);
-	}
-	json_close(j, ']');
-}
-
-static void features_seccomp_actions(struct json *j)
-{
-	static const struct {
-		const char *name;
-		uint32_t action;
-	} all[] = {
-		{"SCMP_ACT_ALLOW", SECCOMP_RET_ALLOW},
-		{"SCMP_ACT_ERRNO", SECCOMP_RET_ERRNO},
-		{"SCMP_ACT_KILL", SECCOMP_RET_KILL_THREAD},
-		{"SCMP_ACT_KILL_PROCESS", SECCOMP_RET_KILL_PROCESS},
-		{"SCMP_ACT_KILL_THREAD", SECCOMP_RET_KILL_THREAD},
-		{"SCMP_ACT_LOG", SECCOMP_RET_LOG},
-		{"SCMP_ACT_NOTIFY", SECCOMP_RET_USER_NOTIF},
-		{"SCMP_ACT_TRACE", SECCOMP_RET_TRACE},
-		{"SCMP_ACT_TRAP", SECCOMP_RET_TRAP},
-	};
-
-	json_open(j, "actions", '[');
-	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-		uint32_t action = all[i].action;
-		if (sys_seccomp(SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0)
-			json_string(j, NULL, all[i].name);
 	}
 	json_close(j, ']');
 }
@@ -142,6 +102,10 @@ static void features_seccomp(struct json *j)
 	static const char *const operators[] = {"SCMP_CMP_EQ",	     "SCMP_CMP_GE", "SCMP_CMP_GT",
 						"SCMP_CMP_LE",	     "SCMP_CMP_LT", "SCMP_CMP_NE",
 						"SCMP_CMP_MASKED_EQ"};
+	static const char *const actions[] = {
+		"SCMP_ACT_ALLOW",	 "SCMP_ACT_ERRNO",	 "SCMP_ACT_KILL",
+		"SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",
+		"SCMP_ACT_NOTIFY",	 "SCMP_ACT_TRACE",	 "SCMP_ACT_TRAP"};
 	/* config-linux.md names them; which of them libseccomp was built with is not asked for: it
 	 * knows all */
 	static const char *const archs[] = {
@@ -156,7 +120,7 @@ static void features_seccomp(struct json *j)
 
 	json_open(j, "seccomp", '{');
 	json_bool(j, "enabled", true);
-	features_seccomp_actions(j);
+	features_strings(j, "actions", actions, ARRAY_LEN(actions));
 	features_strings(j, "operators", operators, ARRAY_LEN(operators));
 	features_strings(j, "archs", archs, ARRAY_LEN(archs));
 	features_seccomp_flags(j);
@@ -177,9 +141,10 @@ static void features_memory_policy(struct json *j)
 	json_close(j, '}');
 }
 
-static void features_linux(struct json *j, struct arena *a)
+/* What this build knows (features.md: "irrelevant to the actual availability of the features in the
+ * host operating system"); only seccomp's supportedFlags ask the kernel. */
+static void features_linux(struct json *j)
 {
-	struct mount_attr none = {0};
 	bool systemd = false;
 
 #ifdef HAVE_SYSTEMD
@@ -187,7 +152,7 @@ static void features_linux(struct json *j, struct arena *a)
 #endif
 	json_open(j, "linux", '{');
 	features_namespaces(j);
-	features_capabilities(j, a);
+	features_capabilities(j);
 	json_open(j, "cgroup", '{');
 	json_bool(j, "v1", true);
 	json_bool(j, "v2", true);
@@ -205,10 +170,61 @@ static void features_linux(struct json *j, struct arena *a)
 	json_close(j, '}');
 	features_memory_policy(j);
 	json_open(j, "mountExtensions", '{');
-	features_enabled(j, "idmap", sys_mount_setattr(FD_NONE, "", 0, &none) != -ENOSYS);
+	features_enabled(j, "idmap", true);
 	json_close(j, '}');
 	features_enabled(j, "netDevices", true);
 	json_close(j, '}');
+}
+
+static const char *features_bool(bool b)
+{
+	return b ? "true" : "false";
+}
+
+/* The controller, in its own v1 hierarchy or handed out by the root of v2. */
+static bool features_has_rdma(const struct host *h)
+{
+	char text[4096];
+
+	if (cgroupfs_find(h->cgroups, "rdma") != NULL)
+		return true;
+	for (size_t i = 0; i < h->cgroups->n; i++) {
+		autoclose int dir = open(h->cgroups->v[i].mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		if (h->cgroups->v[i].v2 && dir >= 0 &&
+		    io_read_control(dir, "cgroup.controllers", text, sizeof(text)) > 0 &&
+		    strstr(text, "rdma") != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* The same for this kernel, as annotations: the document proper must not depend on it. */
+static void features_host(struct json *j, struct arena *a)
+{
+	static const char *const cgroup[] = {
+		[CGROUP_NONE] = "none",
+		[CGROUP_V1] = "v1",
+		[CGROUP_V2] = "v2",
+		[CGROUP_HYBRID] = "hybrid",
+	};
+	__attribute__((cleanup(host_done))) struct host h = {.root = FD_NONE};
+	struct mount_attr none = {0};
+	uint32_t notify = SECCOMP_RET_USER_NOTIF;
+	struct err e = {0};
+
+	if (host_open(&h, "/", a, &e) < 0)
+		return;
+	json_string(j, "org.greffon.host.apparmor", features_bool(lsm_has_apparmor(&h)));
+	json_string(j, "org.greffon.host.cgroup", cgroup[h.cgroups->mode]);
+	json_string(j, "org.greffon.host.idmap",
+		    features_bool(sys_mount_setattr(FD_NONE, "", 0, &none) != -ENOSYS));
+	json_string(j, "org.greffon.host.rdma", features_bool(features_has_rdma(&h)));
+	json_string(j, "org.greffon.host.seccomp.notify",
+		    features_bool(sys_seccomp(SECCOMP_GET_ACTION_AVAIL, 0, &notify) == 0));
+	json_string(j, "org.greffon.host.selinux", features_bool(lsm_has_selinux(&h)));
+	json_string(j, "org.greffon.host.timens",
+		    features_bool(access("/proc/self/ns/time", F_OK) == 0));
 }
 
 static void features_annotations(struct json *j, struct arena *a)
@@ -223,6 +239,7 @@ static void features_annotations(struct json *j, struct arena *a)
 		json_string(j, "io.github.seccomp.libseccomp.version",
 			    arena_printf(a, "%u.%u.%u", v->major, v->minor, v->micro));
 	json_string(j, "org.greffon.commit", version_commit());
+	features_host(j, a);
 	json_string(j, "org.greffon.version", PACKAGE_VERSION);
 	json_string(j, "org.opencontainers.runc.checkpoint.enabled", "false");
 	json_close(j, '}');
@@ -244,7 +261,7 @@ static int features_run(const struct cmd_global *g, const void *options, int n, 
 	json_string(&j, "ociVersionMax", "1.3.0");
 	features_strings(&j, "hooks", hooks, ARRAY_LEN(hooks));
 	features_mount_options(&j);
-	features_linux(&j, g->arena);
+	features_linux(&j);
 	features_annotations(&j, g->arena);
 	json_close(&j, '}');
 	return document_print(&j, e);
@@ -253,7 +270,7 @@ static int features_run(const struct cmd_global *g, const void *options, int n, 
 const struct cmd cmd_features = {
 	.name = "features",
 	.args = "",
-	.summary = "show what this build and this kernel support as JSON",
+	.summary = "show what this build supports, and what of it this kernel has, as JSON",
 	.options = NULL,
 	.order = CMD_PERMUTE,
 	.min_operands = 0,

@@ -3,49 +3,41 @@
 
 #include <string.h>
 
-#include "base/io.h"
 #include "host/host.h"
+#include "host/lsm.h"
 #include "libocispec/oci.h"
 
-/* The module's own answer: "Y" or "N". */
-static bool lsm_has_apparmor(const struct host *h)
+static int lsm_apparmor(struct plan *p, const char *profile, const struct host *h, struct err *e)
 {
-	struct arena a __attribute__((cleanup(arena_done))) = {0};
-	char *text;
+	bool unconfined = strcmp(profile, "unconfined") == 0;
 
-	return io_read_file(h->root, "sys/module/apparmor/parameters/enabled", 64, &a, &text,
-			    NULL) == 0 &&
-	       text[0] == 'Y';
-}
-
-/* A kernel registers selinuxfs only when it runs with SELinux; whether it is mounted is another
- * matter. */
-static bool lsm_has_selinux(const struct host *h)
-{
-	struct arena a __attribute__((cleanup(arena_done))) = {0};
-	char *text;
-
-	return io_read_file(h->root, "proc/filesystems", 65536, &a, &text, NULL) == 0 &&
-	       strstr(text, "\tselinuxfs\n") != NULL;
+	if (!lsm_has_apparmor(h)) {
+		/* without the module every program is what "unconfined" asks for */
+		return unconfined ? 0
+				  : err_set(e, ENOTSUP,
+					    "process.apparmorProfile: AppArmor is not enabled on "
+					    "this host, '%.200s' can't be applied",
+					    profile);
+	}
+	if (!unconfined && lsm_apparmor_loaded(h, profile) == LSM_NOT_LOADED)
+		return err_set(
+			e, ENOENT,
+			"process.apparmorProfile: '%.200s' is not loaded in the kernel; load "
+			"it with apparmor_parser -r FILE",
+			profile);
+	p->creds.apparmor = profile;
+	return 0;
 }
 
 int lsm_build(struct plan *p, const struct oci_process *o, const struct host *h, struct err *e)
 {
-	const char *apparmor = o->apparmor_profile, *selinux = o->selinux_label;
+	const char *selinux = o->selinux_label;
+	int r = 0;
 
-	/* without the module every program is what "unconfined" asks for */
-	if (apparmor != NULL && apparmor[0] != '\0') {
-		if (lsm_has_apparmor(h))
-			p->creds.apparmor = apparmor;
-		else if (strcmp(apparmor, "unconfined") != 0)
-			return err_set(e, ENOTSUP,
-				       "process.apparmorProfile: AppArmor is not enabled on this "
-				       "host, '%.200s' "
-				       "can't be applied",
-				       apparmor);
-	}
-	if (selinux == NULL || selinux[0] == '\0')
-		return 0;
+	if (o->apparmor_profile != NULL && o->apparmor_profile[0] != '\0')
+		r = lsm_apparmor(p, o->apparmor_profile, h, e);
+	if (r < 0 || selinux == NULL || selinux[0] == '\0')
+		return r;
 	if (!lsm_has_selinux(h))
 		return err_set(e, ENOTSUP,
 			       "process.selinuxLabel: SELinux is not enabled on this host, "

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "host/cgroupfs.h"
+#include "host/lsm.h"
 #include "libocispec/oci.h"
 #include "plan/idmap.h"
 #include "plan/mountopt.h"
@@ -394,6 +395,22 @@ static int mount_context_kind(const struct plan *p, const char **out, struct err
 	return 0;
 }
 
+static int mount_label_allowed(struct plan *p, const char *label, const struct host *h,
+			       struct err *e)
+{
+	if (label == NULL || label[0] == '\0')
+		return 0;
+	if (strchr(label, '"') != NULL)
+		return err_set(e, EINVAL, "linux.mountLabel: must not hold a quotation mark");
+	if (!lsm_has_selinux(h))
+		return err_set(e, ENOTSUP,
+			       "linux.mountLabel: SELinux is not enabled on this host, '%.200s' "
+			       "can't be applied",
+			       label);
+	p->mounts.label = label;
+	return 0;
+}
+
 int plan_mount_build(struct plan *p, const struct plan_input *in, struct err *e)
 {
 	const struct oci_config *c = in->config;
@@ -404,12 +421,9 @@ int plan_mount_build(struct plan *p, const struct plan_input *in, struct err *e)
 		r = mount_context_kind(p, &label_kind, e);
 	if (r < 0)
 		return r;
-	if (c->linux != NULL && c->linux->mount_label != NULL && c->linux->mount_label[0] != '\0') {
-		p->mounts.label = c->linux->mount_label;
-		if (strchr(p->mounts.label, '"') != NULL)
-			return err_set(e, EINVAL,
-				       "linux.mountLabel: must not hold a quotation mark");
-	}
+	r = mount_label_allowed(p, c->linux == NULL ? NULL : c->linux->mount_label, in->host, e);
+	if (r < 0)
+		return r;
 	if (c->n_mounts > 0 && !plan_has_ns(p, CLONE_NEWNS))
 		return err_set(e, EINVAL,
 			       "mounts: need a mount namespace, linux.namespaces has none");

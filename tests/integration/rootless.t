@@ -43,7 +43,14 @@ lib_config="$lib_config"' | del(.linux.cgroupsPath) | .linux.namespaces += [{typ
 
 t() { echo "rootless $kind: $1"; }
 # Root of a user namespace may still be the host's root to the cgroup file system.
-may_make_cgroups() { local d; for d in /sys/fs/cgroup /sys/fs/cgroup/*/; do [ -w "$d" ] && return; done; return 1; }
+may_make_cgroups() {
+	local d own
+	own=$(sed -n 's|^0::\(.*\)/[^/]*$|\1|p' /proc/self/cgroup)
+	for d in "/sys/fs/cgroup$own" "/sys/fs/cgroup/unified$own" /sys/fs/cgroup/*/; do
+		[ -w "$d" ] && [ -e "$d/cgroup.procs" ] && return
+	done
+	return 1
+}
 error_line() { grep -v '^$' "$WORK/err" | tail -n 1; }
 
 runs() {
@@ -230,8 +237,28 @@ limits() {
 	like "$(t "sysctl: of the host is refused by name")" "$RC $(error_line)" "1 *linux.sysctl*net.ipv4.ip_forward*"
 }
 
+cgroups_own() {
+	new_bundle '.linux.resources = {memory: {limit: 67108864}, pids: {limit: 50}}'
+	with_args /bin/sleep 100
+	if ! ct_create; then
+		like "$(t "cgroup: limits need their controllers")" "$(error_line)" "*linux.resources.*controller*"
+		return
+	fi
+	local dir
+	dir=$(cgroup_dir "$PID" memory)
+	is "$(t "cgroup: the limit of memory")" "$(cat "$dir/memory.max" "$dir/memory.limit_in_bytes" 2>/dev/null)" 67108864
+	is "$(t "cgroup: the limit of processes")" "$(cat "$(cgroup_dir "$PID" pids)/pids.max")" 50
+	ct_start
+	ok "$(t "cgroup: exec enters it")" rt exec "$ID" cmp /proc/1/cgroup /proc/self/cgroup
+	ok "$(t "cgroup: update")" rt update --pids-limit 60 "$ID"
+	is "$(t "cgroup: update changes the limit")" "$(cat "$(cgroup_dir "$PID" pids)/pids.max")" 60
+	ct_drop
+	is "$(t "cgroup: nothing is left of it")" "$(clean_of "$ID" "$BUNDLE")" ""
+}
+
 cgroups() {
 	if may_make_cgroups; then
+		cgroups_own
 		skip "$(t "cgroup: none can be made")" "the caller may make cgroups"
 		return
 	fi
@@ -282,7 +309,7 @@ ranges() { # /etc/subuid has some for the caller
 	run_sh 'id -u; id -G; touch /tmp/x; stat -c %u /tmp/x; id -u'
 	is "$(t "ranges: newuidmap gives more ids")" "$(xargs <<<"$OUT")" "33 34 5 6 33 33"
 	is "$(t "ranges: the owner outside")" "$(stat -c %u "$ROOTFS/tmp/x")" $((sub + 32))
-	rm -f "$ROOTFS/tmp/x"
+	rm -f "$ROOTFS/tmp/x" "$WORK/err" # the container's user owns its standard error
 	set_config '.linux.uidMappings[1].hostID += 1000000'
 	run_sh true
 	like "$(t "ranges: others than one's own are refused by name")" "$RC $(error_line)" "1 *linux.uidMappings*newuidmap*"

@@ -152,7 +152,7 @@ like() { # NAME GOT GLOB
 
 # ---- root filesystem and bundle ----------------------------------------------------------------
 
-lib_applets='[ awk cat chmod chown cut dd echo env false grep head hostname id kill ln ls mkdir
+lib_applets='[ awk cat chmod chown cmp cut dd echo env false grep head hostname id kill ln ls mkdir
 	mknod mount nproc ps pwd readlink rm sed seq sh sleep sort stat test touch tr true tty umount
 	uname wc'
 

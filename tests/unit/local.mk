@@ -77,7 +77,7 @@ tests_unit_plan_device_test_CFLAGS = $(MOUNT_CC)
 tests_unit_plan_device_test_LDFLAGS = $(TEST_LINK)
 tests_unit_plan_device_test_LDADD = $(TEST_LIBS)
 tests_unit_plan_mount_test_SOURCES = tests/unit/plan_mount_test.c tests/unit/plan_fixture.h
-tests_unit_plan_mount_test_CFLAGS = $(MOUNT_CC)
+tests_unit_plan_mount_test_CFLAGS = $(MOUNT_CC) -DTOP_SRCDIR=\"$(abs_top_srcdir)\"
 tests_unit_plan_mount_test_LDFLAGS = $(TEST_LINK)
 tests_unit_plan_mount_test_LDADD = $(TEST_LIBS)
 

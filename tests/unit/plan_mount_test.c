@@ -166,6 +166,7 @@ Test(plan_mount, labels_go_where_they_can)
 	struct plan_annotation kind = {"run.oci.mount_context_type", "rootcontext"};
 	f.plan.annotation = &kind;
 	f.plan.n_annotation = 1;
+	f.host.root = open(TOP_SRCDIR "/tests/hosts/fedora", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cr_assert_eq(plan_mount_build(&f.plan, &f.in, &f.e), 0, "%s", f.e.text);
 	cr_assert_null(f.plan.mounts.v[0].data);
 	cr_assert_str_eq(f.plan.mounts.v[1].data, "mode=1,rootcontext=\"u:r:t:s0:c1,c2\"");
