@@ -162,6 +162,8 @@ static int create_commit(struct create *c, struct err *e)
 		r = birth_pid_file(c->o->pid_file, c->b.pid, e);
 	if (r == 0 && c->o->pidfd_socket != NULL)
 		r = tty_send_pidfd(c->o->pidfd_socket, c->b.pidfd, e);
+	if (r == 0 && c->p->pidfd_socket != NULL)
+		r = tty_send_pidfd(c->p->pidfd_socket, c->b.pidfd, e);
 	if (r == 0)
 		netdev_done(&c->b.netdev); /* from here on they are the container's */
 	return r;

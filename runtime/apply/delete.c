@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cgroup/cgroup.h"
 #include "cgroup/rdt.h"
+#include "host/host.h"
 #include "libocispec/oci.h"
 #include "state/status.h"
 #include "sys/sys.h"
@@ -37,7 +38,8 @@ int container_hooks(struct plan *p, const struct store_entry *en, const struct r
 		.n_annotation = rec->n_annotation,
 	};
 	struct plan_options options = {.id = rec->id, .bundle = rec->bundle};
-	struct plan_input in = {.config = config, .options = &options};
+	struct host h = {.euid = geteuid()};
+	struct plan_input in = {.config = config, .host = &h, .options = &options};
 	return plan_hook_build(p, &in, e);
 }
 

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "apply/creds.h"
+#include "apply/family.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "libocispec/oci.h"
@@ -111,6 +112,7 @@ struct hook_call {
 	enum plan_hook_kind kind;
 	const char *const *env;
 	int in;
+	int out[2]; /* files for its output; FD_NONE: it is kept for the error */
 };
 
 /* World: the hook's process. Nothing of the runtime reaches it but stdin, output and what the
@@ -122,7 +124,8 @@ static _Noreturn void hook_child(const struct hook_call *c, int out)
 	hook_default_signals();
 	(void)setpgid(0, 0);
 	(void)umask(022);
-	if (dup2(c->in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
+	if (dup2(c->in, 0) < 0 || dup2(c->out[0] >= 0 ? c->out[0] : out, 1) < 0 ||
+	    dup2(c->out[1] >= 0 ? c->out[1] : out, 2) < 0)
 		_exit(127);
 	hook_close(c->p->process.preserve_fds);
 	hook_chdir(c->p->bundle, c->kind);
@@ -228,6 +231,10 @@ static int hook_one(const struct hook_call *c, struct arena *a, struct err *e)
 	const struct plan_hook *h = c->h;
 	struct hook_output o = {.text = arena_alloc(a, HOOK_OUTPUT_MAX + 1), .pipe = FD_NONE};
 	autoclose int pidfd = FD_NONE;
+	/* what a hook of the container's side leaves is in the container's cgroup, and ends with it
+	 */
+	bool own = c->kind != HOOK_CREATE_CONTAINER && c->kind != HOOK_START_CONTAINER;
+	struct family family = {.limit_s = own ? h->timeout_s : 0};
 	int pipes[2], status = 0;
 
 	if (pipe2(pipes, O_CLOEXEC) < 0)
@@ -236,11 +243,13 @@ static int hook_one(const struct hook_call *c, struct arena *a, struct err *e)
 	autoclose int out = pipes[1];
 	struct clone_args args = {
 		.flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd, .exit_signal = SIGCHLD};
+	family_open(&family);
 	pid_t pid = sys_clone3(&args);
 	if (pid == 0)
 		hook_child(c, out);
 	fd_done(&out);
 	if (pid < 0) {
+		family_done(&family, false);
 		fd_done(&o.pipe);
 		return err_sys(e, -pid, "starting '%s'", h->path);
 	}
@@ -252,8 +261,36 @@ static int hook_one(const struct hook_call *c, struct arena *a, struct err *e)
 		(void)sys_pidfd_send_signal(pidfd, SIGKILL);
 	}
 	(void)sys_waitid_pidfd(pidfd, &status, 0);
+	family_done(&family, waited < 0); /* what has made a session of its own */
 	hook_drain(&o);
 	return hook_result(h, status, waited, &o, e);
+}
+
+/* A file of the caller's choice; hooks of the container's side run beyond his rights. */
+static int hook_output(const struct hook_call *c, const char *path, const char *name, int *out,
+		       struct err *e)
+{
+	if (path == NULL || c->kind == HOOK_CREATE_CONTAINER || c->kind == HOOK_START_CONTAINER)
+		return 0;
+	*out = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+	return *out < 0 ? err_sys(e, errno, "annotations.run.oci.hooks.%s: '%s'", name, path) : 0;
+}
+
+static int hook_open(struct hook_call *c, const struct hook_state *st, struct arena *a,
+		     struct err *e)
+{
+	c->in = hook_stdin(c->p, st, a, e);
+	int r = c->in < 0 ? c->in : 0;
+	if (r == 0)
+		r = hook_output(c, c->p->hook_stdout, "stdout", &c->out[0], e);
+	return r < 0 ? r : hook_output(c, c->p->hook_stderr, "stderr", &c->out[1], e);
+}
+
+static void hook_call_done(struct hook_call *c)
+{
+	fd_done(&c->in);
+	fd_done(&c->out[0]);
+	fd_done(&c->out[1]);
 }
 
 int hook_run(const struct plan *p, enum plan_hook_kind kind, const struct hook_state *st,
@@ -271,9 +308,16 @@ int hook_run(const struct plan *p, enum plan_hook_kind kind, const struct hook_s
 		const char *const *env = h->env;
 		if (env == NULL)
 			env = kind == HOOK_START_CONTAINER ? process_environment(p, &a) : empty;
-		autoclose int in = hook_stdin(p, st, &a, e);
-		struct hook_call call = {.p = p, .h = h, .kind = kind, .env = env, .in = in};
-		int r = in < 0 ? in : hook_one(&call, &a, e);
+		__attribute__((cleanup(hook_call_done))) struct hook_call call = {
+			.p = p,
+			.h = h,
+			.kind = kind,
+			.env = env,
+			.in = FD_NONE,
+			.out = {FD_NONE, FD_NONE}};
+		int r = hook_open(&call, st, &a, e);
+		if (r == 0)
+			r = hook_one(&call, &a, e);
 		if (r == 0)
 			continue;
 		(void)err_at(e, "hooks.%s[%zu]", hook_names[kind], i);

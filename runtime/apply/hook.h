@@ -18,8 +18,8 @@ enum hook_failure { HOOK_FAIL_STOPS, HOOK_FAIL_WARNS };
  * 2, its own process group, default signals, cwd = the bundle (container-side kinds: their world's
  * "/" or the rootfs for createContainer is never the cwd; cwd stays the bundle where reachable).
  * Output is kept (64 KiB at most) and ends up in the error. On timeout the whole process group is
- * killed. HOOK_FAIL_STOPS: the first failure is the result, e names hooks.<kind>[i].
- * HOOK_FAIL_WARNS: a failure is a warning and the next one runs.
+ * killed, and whatever it has left elsewhere. HOOK_FAIL_STOPS: the first failure is the result, e
+ * names hooks.<kind>[i]. HOOK_FAIL_WARNS: a failure is a warning and the next one runs.
  */
 int hook_run(const struct plan *p, enum plan_hook_kind kind, const struct hook_state *st,
 	     enum hook_failure on_failure, struct err *e);

@@ -39,7 +39,8 @@ libgreffon_a_SOURCES += \
 	runtime/apply/mount_legacy.c runtime/apply/mount_legacy.h \
 	runtime/apply/mount_open.c runtime/apply/mount_open.h \
 	runtime/apply/root.c
-libgreffon_a_SOURCES += runtime/apply/netdev.c runtime/apply/netdev.h \
+libgreffon_a_SOURCES += runtime/apply/family.c runtime/apply/family.h \
+	runtime/apply/netdev.c runtime/apply/netdev.h \
 	runtime/apply/ready.c runtime/apply/ready.h
 
 # Runs before the C library is set up, hence apart from the others: no stack protector (there is no thread pointer),

@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "libocispec/oci.h"
+#include "plan/annotation.h"
 
 /* Changes whenever the same profile would be compiled to another program by this version of the
  * code. */
@@ -103,10 +104,9 @@ static void cache_key(const struct oci_seccomp *s, struct cache_key *key)
 
 bool seccomp_is_strict(const struct plan *p)
 {
-	for (size_t i = 0; i < p->n_annotation; i++)
-		if (strcmp(p->annotation[i].key, "run.oci.seccomp_fail_unknown_syscall") == 0)
-			return strcmp(p->annotation[i].value, "0") != 0;
-	return false;
+	const char *value = annotation_get(p, "seccomp_fail_unknown_syscall");
+
+	return value != NULL && strcmp(value, "0") != 0;
 }
 
 void seccomp_warn_unknown(size_t n)

@@ -36,6 +36,9 @@ struct bring_up_options {
 		BRING_UP_OPTION("no-subreaper", 0, CMD_IGNORED, bundle, NULL,                      \
 				"accepted for callers of runc; has no effect")
 
+/* Of the caller's environment: crun's name for the socket of a seccomp agent. */
+#define BRING_UP_SECCOMP_RECEIVER "RUN_OCI_SECCOMP_RECEIVER"
+
 enum bring_up_how { BRING_UP_CREATE, BRING_UP_RUN };
 
 /* Loads the bundle, plans and creates (run: runs) container id. Exit status or -errno. */

@@ -219,6 +219,7 @@ static int exec_plan(const struct cmd_global *g, const struct exec_options *o, i
 		.preserve_fds = (unsigned int)o->preserve_fds.v,
 		.console_socket = o->console_socket != NULL,
 		.detach = o->detach,
+		.seccomp_receiver = getenv(BRING_UP_SECCOMP_RECEIVER),
 	};
 	bring_up_listen(&po);
 	int r = store_load_config(en, g->arena, &text, &len, e);

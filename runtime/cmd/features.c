@@ -230,8 +230,7 @@ static void features_host(struct json *j, struct arena *a)
 static void features_annotations(struct json *j, struct arena *a)
 {
 	/* All that let a config change something on the host's side. */
-	static const char *const unsafe[] = {"org.greffon.", "org.systemd.property.",
-					     "run.oci.keep_original_groups"};
+	static const char *const unsafe[] = {"org.greffon.", "org.systemd.property.", "run.oci."};
 	const struct scmp_version *v = seccomp_version();
 
 	json_open(j, "annotations", '{');

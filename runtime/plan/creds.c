@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "host/host.h"
 #include "libocispec/oci.h"
+#include "plan/annotation.h"
 #include "plan/lsm.h"
 #include "plan/plan.h"
 
@@ -122,20 +123,6 @@ static int creds_caps(struct plan *p, const struct oci_capabilities *c, const st
 	return 0;
 }
 
-static const char *creds_annotation(const struct plan *p, const char *name)
-{
-	static const char *const prefixes[] = {"org.greffon.", "run.oci."};
-
-	for (size_t k = 0; k < ARRAY_LEN(prefixes); k++) {
-		size_t n = strlen(prefixes[k]);
-		for (size_t i = 0; i < p->n_annotation; i++)
-			if (strncmp(p->annotation[i].key, prefixes[k], n) == 0 &&
-			    strcmp(p->annotation[i].key + n, name) == 0)
-				return p->annotation[i].value;
-	}
-	return NULL;
-}
-
 /* 4294967295 is (uid_t)-1, which set*id(2) take as "leave it". */
 static int creds_id(const struct plan_idmap *map, uint64_t id, const char *field, const char *maps,
 		    struct err *e)
@@ -217,7 +204,7 @@ int plan_creds_build(struct plan *p, const struct plan_input *in, struct err *e)
 
 	c->new_keyring = !in->options->no_new_keyring;
 	c->no_setgroups = creds_setgroups_denied(p, in->host);
-	const char *keep = creds_annotation(p, "keep_original_groups");
+	const char *keep = annotation_get(p, "keep_original_groups");
 	c->keep_groups = keep != NULL && strcmp(keep, "0") != 0;
 	/* absent capabilities are no capabilities, as with the peers; also for a container without
 	 * a process */

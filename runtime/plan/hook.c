@@ -3,9 +3,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "libocispec/oci.h"
-#include "plan/plan.h"
+#include "plan/annotation.h"
+
+#define HOOK_OUTPUT "the output of hooks is in the error and in the debug log"
 
 static const char **hook_strings(struct arena *a, const char *const *v, size_t n)
 {
@@ -36,31 +37,14 @@ static int hook_one(struct plan *p, const struct oci_hook *o, struct plan_hook *
 	return 0;
 }
 
-/* crun appends the output of hooks to files these name. The runtime is root, an annotation often
- * comes with an image: it must not say what root opens. Output goes to the error and the debug log.
- */
-static void hook_warn_annotations(const struct plan *p)
-{
-	static const char *const refused[] = {"run.oci.hooks.stdout", "run.oci.hooks.stderr"};
-
-	for (size_t i = 0; i < p->n_annotation; i++)
-		for (size_t k = 0; k < ARRAY_LEN(refused); k++)
-			if (strcmp(p->annotation[i].key, refused[k]) == 0) {
-				log_warn("annotations: '%s' is not followed, an annotation must "
-					 "not name a file to open; "
-					 "the output of hooks is in the error and in the debug log",
-					 refused[k]);
-				return;
-			}
-}
-
 int plan_hook_build(struct plan *p, const struct plan_input *in, struct err *e)
 {
 	const struct oci_hooks *o = in->config->hooks;
 
 	if (o == NULL)
 		return 0;
-	hook_warn_annotations(p);
+	p->hook_stdout = annotation_path(p, in->host, "hooks.stdout", HOOK_OUTPUT);
+	p->hook_stderr = annotation_path(p, in->host, "hooks.stderr", HOOK_OUTPUT);
 	const struct {
 		const char *name;
 		const struct oci_hook *v;

@@ -22,7 +22,11 @@ libgreffon_a_SOURCES += \
 	runtime/plan/mask.c \
 	runtime/plan/mount.c \
 	runtime/plan/mountopt.c runtime/plan/mountopt.h
-libgreffon_a_SOURCES += runtime/plan/netdev.c runtime/plan/rdt.c runtime/plan/ready.c runtime/plan/ready.h
+libgreffon_a_SOURCES += \
+	runtime/plan/annotation.c runtime/plan/annotation.h \
+	runtime/plan/netdev.c \
+	runtime/plan/rdt.c \
+	runtime/plan/ready.c runtime/plan/ready.h
 libgreffon_a_SOURCES += \
 	runtime/plan/device_state.c runtime/plan/device_state.h \
 	runtime/plan/unit.c runtime/plan/unit.h \

@@ -7,6 +7,7 @@
 #include "host/cgroupfs.h"
 #include "host/lsm.h"
 #include "libocispec/oci.h"
+#include "plan/annotation.h"
 #include "plan/idmap.h"
 #include "plan/mountopt.h"
 #include "plan/plan.h"
@@ -375,24 +376,21 @@ static void mount_cgroup_views(struct plan *p, const struct host_cgroups *c)
 static int mount_context_kind(const struct plan *p, const char **out, struct err *e)
 {
 	static const char *const kinds[] = {"context", "fscontext", "defcontext", "rootcontext"};
+	const char *asked = annotation_get(p, "mount_context_type");
 
 	*out = kinds[0];
-	for (size_t i = 0; i < p->n_annotation; i++) {
-		if (strcmp(p->annotation[i].key, "run.oci.mount_context_type") != 0)
-			continue;
-		for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
-			if (strcmp(p->annotation[i].value, kinds[k]) == 0) {
-				*out = kinds[k];
-				return 0;
-			}
+	if (asked == NULL)
+		return 0;
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		if (strcmp(asked, kinds[k]) == 0) {
+			*out = kinds[k];
+			return 0;
 		}
-		return err_set(
-			e, EINVAL,
-			"annotations.run.oci.mount_context_type: '%s' is unknown; one of context, "
-			"fscontext, defcontext, rootcontext",
-			p->annotation[i].value);
 	}
-	return 0;
+	return err_set(e, EINVAL,
+		       "annotations.run.oci.mount_context_type: '%s' is unknown; one of context, "
+		       "fscontext, defcontext, rootcontext",
+		       asked);
 }
 
 static int mount_label_allowed(struct plan *p, const char *label, const struct host *h,

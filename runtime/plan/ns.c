@@ -2,12 +2,14 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include "host/host.h"
 #include "libocispec/oci.h"
+#include "plan/annotation.h"
 #include "plan/idmap.h"
 #include "plan/plan.h"
 
@@ -212,8 +214,63 @@ static int ns_names(struct plan *p, const struct plan_input *in, struct err *e)
 	return 0;
 }
 
+static bool ns_number(const char **s, int64_t *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoll(*s, &end, 10);
+	if (end == *s || errno != 0 || (*end != '\0' && strchr(" \t\n", *end) == NULL))
+		return false;
+	*s = end;
+	return true;
+}
+
+/* "monotonic 10 0\nboottime 20 0", the clock also as its number: what /proc/PID/timens_offsets
+ * takes. */
+static int ns_offsets_annotation(struct plan *p, const char *text, struct err *e)
+{
+	static const struct {
+		const char *name;
+		bool boot;
+	} clocks[] = {{"monotonic", false}, {"1", false}, {"boottime", true}, {"7", true}};
+	const char *s = text;
+
+	if ((p->ns.create & CLONE_NEWTIME) == 0)
+		return err_set(e, EINVAL,
+			       "annotations.run.oci.timens_offset: needs a new time namespace in "
+			       "linux.namespaces");
+	for (s += strspn(s, " \t\n"); *s != '\0'; s += strspn(s, " \t\n")) {
+		struct opt_i64 secs = {.set = true}, nanos = {.set = true};
+		size_t n = strcspn(s, " \t\n"), k = 0;
+
+		while (k < ARRAY_LEN(clocks) &&
+		       (strlen(clocks[k].name) != n || strncmp(clocks[k].name, s, n) != 0))
+			k++;
+		s += n;
+		if (k == ARRAY_LEN(clocks) || !ns_number(&s, &secs.v) || !ns_number(&s, &nanos.v) ||
+		    nanos.v < 0 || nanos.v > 999999999)
+			return err_set(
+				e, EINVAL,
+				"annotations.run.oci.timens_offset: '%.100s' is not of the form "
+				"'monotonic SECONDS NANOSECONDS'",
+				text);
+		*(clocks[k].boot ? &p->ns.boottime_s : &p->ns.monotonic_s) = secs;
+		*(clocks[k].boot ? &p->ns.boottime_ns : &p->ns.monotonic_ns) = nanos;
+	}
+	return 0;
+}
+
 static int ns_offsets(struct plan *p, const struct oci_linux *l, struct err *e)
 {
+	const char *annotation = annotation_get(p, "timens_offset");
+
+	if (annotation != NULL && l->n_time_offsets > 0)
+		return err_set(e, EINVAL,
+			       "linux.timeOffsets: the annotation run.oci.timens_offset is there "
+			       "too, give one of them");
+	if (annotation != NULL)
+		return ns_offsets_annotation(p, annotation, e);
 	if (l->n_time_offsets == 0)
 		return 0;
 	if ((p->ns.create & CLONE_NEWTIME) == 0)

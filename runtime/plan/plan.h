@@ -360,6 +360,9 @@ struct plan {
 	struct plan_process process;
 	struct plan_seccomp seccomp;
 	struct plan_hooks hooks[HOOK_KINDS];
+	/* files the runtime's own hooks write to instead; NULL: kept for the error */
+	const char *hook_stdout, *hook_stderr;
+	const char *pidfd_socket; /* of an annotation: gets a pidfd of init; NULL: none */
 	struct plan_sysctl *sysctl;
 	size_t n_sysctl;
 	bool notify; /* the container says by NOTIFY_SOCKET that it is ready, see apply/ready.h */
@@ -383,6 +386,8 @@ struct plan_options {
 	unsigned int preserve_fds;
 	unsigned int listen_fds;    /* of the caller's LISTEN_FDS */
 	const char *listen_fdnames; /* of the caller's LISTEN_FDNAMES; NULL: none */
+	const char
+		*seccomp_receiver; /* of the caller's environment: where there is no listenerPath */
 	const char *notify_dir; /* the caller waits for readiness: folder of the socket, absolute */
 	enum plan_cgroup_manager manager;
 	bool systemd_user;   /* the user's own systemd, not the system's */
@@ -409,6 +414,7 @@ int plan_device_build(struct plan *p, const struct plan_input *in, struct err *e
 int plan_seccomp_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_hook_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_sysctl_build(struct plan *p, const struct plan_input *in, struct err *e);
+int plan_annotation_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_netdev_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_ready_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_rdt_build(struct plan *p, const struct plan_input *in, struct err *e);

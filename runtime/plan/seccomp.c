@@ -5,7 +5,7 @@
 #include <sys/un.h>
 
 #include "libocispec/oci.h"
-#include "plan/plan.h"
+#include "plan/annotation.h"
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* 5.19 */
@@ -59,8 +59,20 @@ static int seccomp_rule(const struct oci_syscall *s, struct err *e)
 	return 0;
 }
 
-static int seccomp_listener(const struct oci_seccomp *s, struct plan_seccomp *out, struct err *e)
+/* crun has been told of the listener by these before the specification knew it. */
+static const char *seccomp_receiver(const struct plan *p, const struct plan_input *in)
 {
+	const char *own = in->options->seccomp_receiver;
+
+	return own != NULL && own[0] != '\0' ? own
+					     : annotation_path(p, in->host, "seccomp.receiver",
+							       "use linux.seccomp.listenerPath");
+}
+
+static int seccomp_listener(const struct plan *p, const struct plan_input *in,
+			    struct plan_seccomp *out, struct err *e)
+{
+	const struct oci_seccomp *s = out->profile;
 	const char *path = s->listener_path;
 
 	if (s->listener_metadata != NULL && path == NULL)
@@ -68,6 +80,8 @@ static int seccomp_listener(const struct oci_seccomp *s, struct plan_seccomp *ou
 	/* config-linux.md: ignored when no rule notifies */
 	if (!out->notify)
 		return 0;
+	if (path == NULL)
+		path = seccomp_receiver(p, in);
 	if (path == NULL)
 		return err_set(
 			e, EINVAL,
@@ -127,5 +141,5 @@ int plan_seccomp_build(struct plan *p, const struct plan_input *in, struct err *
 	if (!out->notify)
 		out->flags &= ~(unsigned int)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 	out->profile = s;
-	return seccomp_listener(s, out, e);
+	return seccomp_listener(p, in, out, e);
 }

@@ -182,3 +182,9 @@ tests_unit_loader_test_SOURCES = tests/unit/loader_test.c
 tests_unit_loader_test_CFLAGS = $(TEST_CC)
 tests_unit_loader_test_LDFLAGS = $(TEST_LINK)
 tests_unit_loader_test_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/annotation_test
+tests_unit_annotation_test_SOURCES = tests/unit/annotation_test.c
+tests_unit_annotation_test_CFLAGS = $(TEST_CC)
+tests_unit_annotation_test_LDFLAGS = $(TEST_LINK)
+tests_unit_annotation_test_LDADD = $(TEST_LIBS)
