@@ -5,7 +5,7 @@
 # Each run takes a sample of the Ns; GREFFON_NIGHTLY=1 takes every one.
 . "$(dirname "$0")/../lib/lib.sh"
 
-cc -O1 -static -o "$WORK/stepper" "$lib_dir/stepper.c" 2>"$WORK/err" ||
+cc -std=gnu11 -D_GNU_SOURCE -O1 -static -o "$WORK/stepper" "$lib_dir/stepper.c" 2>"$WORK/err" ||
 	{ skip "kill points" "stepper.c does not build: $(head -n 1 "$WORK/err")"; exit 0; }
 
 # step CREATED-FILE OPTIONS N VERB...: the runtime under the stepper; its status in RC, the calls in CALLS
