@@ -368,6 +368,10 @@ struct graft_edits {
 		struct graft_limit *v;
 		size_t n, cap;
 	} limit;
+	struct graft_cache { /* what the image's /etc/ld.so.cache has to be (hooks/library.c) */
+		const char *text; /* NULL: as it is */
+		size_t len;
+	} cache;
 	bool limit_required; /* asked for by somebody: a node without the rdma controller fails */
 	struct opt_u64 memlock; /* RLIMIT_MEMLOCK, soft and hard; UINT64_MAX: unlimited */
 	const char *memlock_why;

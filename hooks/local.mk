@@ -10,6 +10,7 @@ libgreffon_a_SOURCES += \
 	hooks/inventory.c \
 	hooks/note.c \
 	hooks/ldcache.c hooks/ldcache.h \
+	hooks/library.c hooks/library.h \
 	hooks/nvidia.c \
 	hooks/nvidia_extra.c \
 	hooks/nvidia_libraries.c hooks/nvidia_libraries.h \

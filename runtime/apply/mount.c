@@ -11,6 +11,7 @@
 
 #include "apply/mount_cgroup.h"
 #include "apply/mount_copyup.h"
+#include "apply/mount_file.h"
 #include "apply/mount_fs.h"
 #include "apply/mount_legacy.h"
 #include "apply/mount_open.h"
@@ -211,7 +212,7 @@ static int mount_make_target(const struct plan_mount *m, int root, int source, s
 {
 	struct stat st;
 
-	if (m->verb == MOUNT_BIND && source >= 0 && fstat(source, &st) == 0 && !S_ISDIR(st.st_mode))
+	if (source >= 0 && fstat(source, &st) == 0 && !S_ISDIR(st.st_mode))
 		return path_mkfile(root, m->target, 0755, e);
 	return path_mkdir(root, m->target, 0755, e);
 }
@@ -406,6 +407,16 @@ static int mount_attach_fs(const struct plan *p, const struct plan_mount *m, int
 	return r < 0 || !m->copy_up ? r : mount_finish_tmpfs(m, fd, target, e);
 }
 
+static int mount_attach_file(const struct plan_mount *m, int root, struct err *e)
+{
+	autoclose int fd = mount_file_new(m, root, e);
+
+	if (fd < 0)
+		return fd;
+	autoclose int target = mount_target(m, root, fd, e);
+	return target < 0 ? target : mount_move(m, fd, target, e);
+}
+
 static int mount_attach_one(const struct plan *p, const struct plan_mount *m, int *slot, int root,
 			    const struct procfs *pf, struct err *e)
 {
@@ -416,6 +427,8 @@ static int mount_attach_one(const struct plan *p, const struct plan_mount *m, in
 		return mount_attach_bind(p, m, slot, root, pf, e);
 	case MOUNT_FS:
 		return mount_attach_fs(p, m, root, e);
+	case MOUNT_FILE:
+		return mount_attach_file(m, root, e);
 	case MOUNT_CGROUP: {
 		autoclose int target = mount_target(m, root, FD_NONE, e);
 		return target < 0 ? target : mount_cgroup(p, m, root, target, e);

@@ -167,7 +167,7 @@ static void dump_mount_flags(struct dump *d, const struct plan_mount *m)
 
 static const char *dump_verb(const struct plan_mount *m)
 {
-	static const char *const verbs[] = {"bind", "filesystem", "cgroup"};
+	static const char *const verbs[] = {"bind", "filesystem", "cgroup", "file"};
 
 	return m->verb == MOUNT_BIND && m->recursive ? "rbind" : verbs[m->verb];
 }
@@ -200,6 +200,8 @@ static void dump_mounts(struct dump *d, const struct plan *p)
 		dump_set(d, "kind", dump_verb(m));
 		dump_set(d, "type", m->verb == MOUNT_FS ? m->fstype : NULL);
 		dump_set(d, "source", m->source);
+		if (m->verb == MOUNT_FILE)
+			dump_set(d, "bytes", arena_printf(d->a, "%zu", m->content_len));
 		dump_mount_flags(d, m);
 		dump_set(d, "origin", m->origin);
 		cgroup = cgroup || m->verb == MOUNT_CGROUP;

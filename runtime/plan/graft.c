@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "hooks/graft.h"
+#include "hooks/library.h"
 #include "host/cgroupfs.h"
 #include "host/host.h"
 #include "libocispec/oci.h"
@@ -150,16 +151,78 @@ static bool graft_has_mount(const struct plan *p, const char *target)
 	return false;
 }
 
+/* Libraries go to a folder of our own on the container's own /dev, which is there whatever the
+ * image is like; in the host's /dev nothing is made. */
+#define GRAFT_FOLDER ".greffon"
+
+static const char *graft_folder(const struct grafter *g)
+{
+	return plan_device_dev_is_bound(g->p) ? "/run/" GRAFT_FOLDER : "/dev/" GRAFT_FOLDER;
+}
+
+/* Finds the libraries, and makes the folder where there are any. A captured tree has their names
+ * only. */
+static int graft_libraries_find(struct grafter *g)
+{
+	struct plan *p = g->p;
+	const char *folder = graft_folder(g);
+
+	if (g->edits->library.n == 0 || g->in->host->captured || p->rootfs == NULL)
+		return 0;
+	autoclose int image = open(p->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (image < 0)
+		return err_sys(g->e, errno, "root.path: '%s'", p->rootfs);
+	graft_libraries(g->in->host, image, arena_printf(p->arena, "%s/lib", folder), p->arena,
+			g->edits);
+	if (g->edits->cache.text == NULL)
+		return 0;
+	*ARENA_PUSH(p->arena, &p->mounts) = (struct plan_mount){
+		.verb = MOUNT_FS,
+		.open_at = AT_ROOT,
+		.source = "greffon",
+		.target = folder,
+		.fstype = "tmpfs",
+		.data = "mode=755,size=16m",
+		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+		.origin = graft_origin(g, g->edits->library.v[0].domain, "libraries of the host"),
+	};
+	return 0;
+}
+
+/* Last, when its folder is there. */
+static void graft_cache(struct grafter *g)
+{
+	struct plan *p = g->p;
+	const char *folder = graft_folder(g);
+
+	if (g->edits->cache.text == NULL)
+		return;
+	*ARENA_PUSH(p->arena, &p->mounts) = (struct plan_mount){
+		.verb = MOUNT_FILE,
+		.open_at = AT_ROOT,
+		.source = arena_printf(p->arena, "%s/ld.so.cache", folder),
+		.content = g->edits->cache.text,
+		.content_len = g->edits->cache.len,
+		.target = "/etc/ld.so.cache",
+		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+			    MOUNT_ATTR_NOEXEC,
+		.origin = graft_origin(g, g->edits->library.v[0].domain, "libraries of the host"),
+	};
+}
+
 static int graft_mounts(struct grafter *g)
 {
 	struct plan *p = g->p;
+	int r = graft_libraries_find(g);
 
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < g->edits->mount.n; i++) {
 		const struct graft_edit_mount *m = &g->edits->mount.v[i];
 
 		if (graft_has_mount(p, m->target))
 			continue; /* the config's own word for that place holds */
-		int r = graft_check_source(g, m);
+		r = graft_check_source(g, m);
 		if (r == -ENOENT && m->optional)
 			continue;
 		if (r < 0)
@@ -179,6 +242,7 @@ static int graft_mounts(struct grafter *g)
 			.origin = graft_origin(g, m->domain, m->why),
 		};
 	}
+	graft_cache(g);
 	/* there are as many slots as mounts, and one for the rootfs */
 	for (size_t i = 0; i < p->mounts.n; i++)
 		p->mounts.v[i].slot = (int16_t)(i + 1);

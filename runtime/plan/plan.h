@@ -77,13 +77,16 @@ enum plan_mount_verb {
 	MOUNT_BIND,   /* source is a tree of the host or below the rootfs's own world */
 	MOUNT_FS,     /* a new file system instance */
 	MOUNT_CGROUP, /* the container's view of the cgroup hierarchies */
+	MOUNT_FILE,   /* a file of the plan's content, made at source in the container */
 };
 
 struct plan_mount {
 	enum plan_mount_verb verb;
 	enum plan_stage
 		open_at; /* AT_HOST for bind sources; AT_ROOT for file systems of new namespaces */
-	const char *source; /* absolute for MOUNT_BIND */
+	const char *source;  /* absolute for MOUNT_BIND */
+	const char *content; /* of MOUNT_FILE: content_len bytes */
+	size_t content_len;
 	const char *target; /* as in the config; resolved in the rootfs */
 	const char *fstype; /* for MOUNT_FS */
 	const char *data;   /* "mode=755,size=64k": options of the file system, comma separated */

@@ -8,46 +8,7 @@ if [ -z "${GRAFT_NODE:-}" ]; then
 fi
 . "$(dirname "$0")/../lib/lib.sh"
 
-host=$WORK/host
-
-# The devices that the machine itself goes on needing, and those of the fixture.
-pretend_dev() {
-	local path type major minor mode uid gid
-	mkdir "$WORK/dev" && mount -t tmpfs -o mode=755 graft "$WORK/dev" || return
-	cp -a /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty "$WORK/dev" || return
-	mkdir "$WORK/dev/pts" "$WORK/dev/shm"
-	mount --rbind /dev/pts "$WORK/dev/pts" && ln -s pts/ptmx "$WORK/dev/ptmx" || return
-	while read -r path type major minor mode uid gid; do
-		mkdir -p "$WORK/${path%/*}"
-		mknod -m "$mode" "$WORK$path" "$type" "$major" "$minor" && chown "$uid:$gid" "$WORK$path" || return
-	done <"$host/nodes.tsv"
-	mount --rbind "$WORK/dev" /dev
-}
-
-pretend() {
-	"$lib_top/tests/hosts/graft" quad "$host" && pretend_dev || return
-	[ -d /proc/driver ] && mount --bind "$host/proc/driver" /proc/driver || return
-	mount --bind "$host/proc/devices" /proc/devices || return
-	mkdir -p "$host/sys/fs" "$host/sys/kernel" || return
-	mount --rbind /sys/fs "$host/sys/fs" && mount --rbind /sys/kernel "$host/sys/kernel" || return
-	mount --rbind "$host/sys" /sys || return
-	cp -a /etc "$WORK/etc" && mkdir -p "$WORK/etc/greffon" &&
-		cp "$host/etc/greffon/graft.json" "$WORK/etc/greffon" && mount --bind "$WORK/etc" /etc
-}
-
-# The work area can't be removed while it is what /sys and /dev show.
-unpretend() { umount -lR /sys /dev /etc /proc/devices /proc/driver 2>/dev/null; }
-trap 'unpretend; lib_cleanup' EXIT
-
-a=org.greffon.graft
-deny='.linux.resources.devices = [{allow: false, access: "rwm"}]'
-annotate() { # KEY=VALUE...: a jq filter
-	local f=. word
-	for word in "$@"; do
-		f="$f | .annotations[\"$a.${word%%=*}\"] = \"${word#*=}\""
-	done
-	echo "$f"
-}
+. "$(dirname "$0")/../lib/graft.sh"
 
 # The result of opening each path in the container; those that are missing are made there first.
 opens() { # "PATH MAJOR MINOR"...

@@ -1,0 +1,118 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The host's driver libraries in containers: found by the image's own loader, in images with and without a cache of it,
+# and only where the image's C library can carry them. The driver is one of three small libraries.
+if [ -z "${GRAFT_NODE:-}" ]; then
+	GRAFT_NODE=1 exec unshare -m --propagation private "$BASH" "$0"
+fi
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/graft.sh"
+
+driver=580.95.05
+lib=/usr/local/lib
+src=$WORK/src
+
+# libcuda needs libgraftdep, which no image has; libnvidia-ml needs a C library that nobody has.
+make_driver() {
+	mkdir "$src" && cd "$src" || return
+	echo 'const char *dep(void) { return "dependency"; }' >dep.c
+	echo 'const char *dep(void); const char *cuInit(void) { return dep(); }' >cuda.c
+	echo 'const char *from_tomorrow(void) { return "never"; }' >libc.c
+	echo 'TOMORROW_9.9 { global: from_tomorrow; };' >libc.map
+	echo 'const char *from_tomorrow(void); const char *nvmlInit(void) { return from_tomorrow(); }' >ml.c
+	cat >program.c <<-'END'
+		#include <dlfcn.h>
+		#include <stdio.h>
+		int main(int argc, char **argv)
+		{
+			for (int i = 1; i + 1 < argc; i += 2) {
+				void *h = dlopen(argv[i], RTLD_NOW);
+				const char *(*f)(void) = h == NULL ? NULL : (const char *(*)(void))dlsym(h, argv[i + 1]);
+				printf("%s=%s\n", argv[i], f == NULL ? "missing" : f());
+			}
+			return 0;
+		}
+	END
+	mkdir stub
+	cc -shared -fPIC -Wl,-soname,libgraftdep.so.1 -o libgraftdep.so.1 dep.c &&
+		cc -shared -fPIC -Wl,-soname,libcuda.so.1 -o libcuda.so.$driver cuda.c ./libgraftdep.so.1 &&
+		cc -shared -fPIC -nostdlib -Wl,-soname,libc.so.6 -Wl,--version-script,libc.map -o stub/libc.so.6 libc.c &&
+		cc -shared -fPIC -nostdlib -Wl,-soname,libnvidia-ml.so.1 -o libnvidia-ml.so.$driver ml.c stub/libc.so.6 &&
+		cc -o program program.c -ldl
+}
+
+install_driver() {
+	mount -t tmpfs -o mode=755 driver $lib && cp "$src"/lib*.so.* $lib && cd /
+}
+
+# What a program of this machine needs, into the rootfs.
+glibc_image() {
+	local f
+	for f in $(ldd "$src/program" | grep -oE '/[^ ]+'); do
+		mkdir -p "$ROOTFS${f%/*}" && cp -L "$f" "$ROOTFS$f"
+	done
+	cp "$src/program" "$ROOTFS/bin/program"
+	mkdir -p "$ROOTFS/etc"
+}
+
+asks() { # what the program finds
+	with_args /bin/program "$@"
+	ct_run
+}
+
+libraries() {
+	local before
+	new_bundle "$deny" "$(annotate gpu=0 gpu.caps=compute,utility)"
+	glibc_image
+	asks libcuda.so.1 cuInit libcuda.so cuInit libnvidia-ml.so.1 nvmlInit
+	is "the loader finds the driver's library and what it needs, with and without a version" \
+		"$(val libcuda.so.1) $(val libcuda.so)" "dependency dependency"
+	is "one that the image's C library can't carry is left out" "$(val libnvidia-ml.so.1)" missing
+	like "... which a note tells, with what is lacking" "$(cat "$WORK/err")" "*TOMORROW_9.9*[GRAFT-GLIBC]*"
+	is "an image that had no cache has an empty one afterwards" "$(stat -c %s "$ROOTFS/etc/ld.so.cache")" 0
+
+	new_bundle "$deny" "$(annotate gpu=0)" '.root.readonly = true'
+	glibc_image
+	mkdir "$ROOTFS/opt" && cp $lib/libgraftdep.so.1 "$ROOTFS/opt" && echo /opt >"$ROOTFS/etc/ld.so.conf"
+	ldconfig -r "$ROOTFS" || { skip "an image's cache is merged" "ldconfig -r does not work here"; return; }
+	before=$(sha256sum "$ROOTFS/etc/ld.so.cache")
+	asks libcuda.so.1 cuInit libgraftdep.so.1 dep
+	is "an image's cache is merged: its own libraries are found as before" \
+		"$(val libcuda.so.1) $(val libgraftdep.so.1)" "dependency dependency"
+	is "... and the image is as it was" "$(sha256sum "$ROOTFS/etc/ld.so.cache")" "$before"
+	run_sh 'ls /dev/.greffon/lib; touch /etc/ld.so.cache'
+	is "what the image has is not brought" "$OUT" libcuda.so.1
+	ok "the cache can't be written in the container" test "$RC" -ne 0
+
+	new_bundle "$deny" "$(annotate gpu=0)"
+	run_sh 'ls -A /dev | grep -c greffon'
+	is "an image without a C library gets devices only" "$OUT" 0
+	like "... which a note tells" "$(cat "$WORK/err")" "*no glibc*[GRAFT-GLIBC]*"
+
+	new_bundle "$deny" "$(annotate gpu=0)"
+	glibc_image
+	printf 'glibc-ld.so.cache1.1\377\377\377\377 nonsense' >"$ROOTFS/etc/ld.so.cache"
+	asks libcuda.so.1 cuInit
+	is "a broken cache of an image does no harm" "$(val libcuda.so.1)" dependency
+
+	chmod 666 $lib/libcuda.so.$driver
+	refuses "a library that others may write is mounted into no container" "$(annotate gpu=0)" '.process.cwd = "/"'
+	chmod 644 $lib/libcuda.so.$driver
+}
+
+refuses() { # WHAT FILTER...
+	local what=$1
+	shift
+	new_bundle "$deny" "$@"
+	glibc_image
+	asks libcuda.so.1 cuInit
+	ok "$what" test "$RC" -ne 0
+}
+
+if ! command -v cc >/dev/null || ! make_driver >"$WORK/make.log" 2>&1; then
+	skip "libraries of the host" "a shared library can't be compiled here: $(tail -n 1 "$WORK/make.log" 2>/dev/null)"
+elif ! pretend >"$WORK/pretend.log" 2>&1 || ! install_driver; then
+	skip "libraries of the host" "a mount namespace that pretends can't be made: $(tail -n 1 "$WORK/pretend.log")"
+else
+	libraries
+fi
