@@ -295,16 +295,18 @@ static int limits_io_weight(struct limits *l, const struct oci_block_io *b)
 				       (unsigned long long)b->weight.v,
 				       (unsigned long long)b->weight.v);
 	}
-	for (size_t i = 0; r == 0 && i < b->n_weight_device; i++)
-		r = limits_add(l, "linux.resources.blockIO.weightDevice", v2 ? "io" : "blkio",
-			       v2 ? "io.bfq.weight" : "blkio.bfq.weight_device|blkio.weight_device",
-			       false, v2 ? "%lld:%lld %llu" : "%lld:%lld %llu|%lld:%lld %llu",
-			       (long long)b->weight_device[i].major.v,
-			       (long long)b->weight_device[i].minor.v,
-			       (unsigned long long)b->weight_device[i].weight.v,
-			       (long long)b->weight_device[i].major.v,
-			       (long long)b->weight_device[i].minor.v,
-			       (unsigned long long)b->weight_device[i].weight.v);
+	for (size_t i = 0; r == 0 && i < b->n_weight_device; i++) {
+		const struct oci_weight_device *d = &b->weight_device[i];
+
+		r = limits_add(
+			l, "linux.resources.blockIO.weightDevice", v2 ? "io" : "blkio",
+			v2 ? "io.bfq.weight|io.weight"
+			   : "blkio.bfq.weight_device|blkio.weight_device",
+			false, "%lld:%lld %llu|%lld:%lld %llu", (long long)d->major.v,
+			(long long)d->minor.v, (unsigned long long)d->weight.v,
+			(long long)d->major.v, (long long)d->minor.v,
+			(unsigned long long)(v2 ? convert_blkio_weight(d->weight.v) : d->weight.v));
+	}
 	return r;
 }
 

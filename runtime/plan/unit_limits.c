@@ -2,7 +2,6 @@
 #include <limits.h>
 #include <string.h>
 
-#include "plan/convert.h"
 #include "plan/unit.h"
 
 #define UNIT_CPUS_MAX 8192 /* CONFIG_NR_CPUS of any distribution */
@@ -170,11 +169,20 @@ static void limit_device(struct plan *p, const struct unit_limit *l, const struc
 	const char *device = strsep(&rest, " ");
 	uint64_t n;
 
-	if (rest == NULL || num_u64(rest, UINT64_MAX, &n) < 0)
-		return;
-	if (strcmp(l->property, "IODeviceWeight") == 0)
-		n = convert_blkio_weight(n);
-	limit_rate(p, l->property, s, device, n);
+	if (rest != NULL && num_u64(rest, UINT64_MAX, &n) == 0)
+		limit_rate(p, l->property, s, device, n);
+}
+
+/* "WEIGHT", or "MAJOR:MINOR WEIGHT" */
+static void limit_weight(struct plan *p, const struct unit_limit *l, const struct plan_setting *s,
+			 const char *value)
+{
+	static const struct unit_limit device = {.property = "IODeviceWeight"};
+
+	if (strchr(value, ':') != NULL)
+		limit_device(p, &device, s, value);
+	else
+		limit_number(p, l, s, value);
 }
 
 /* io.max: lines of "MAJOR:MINOR rbps=N wiops=max ..." */
@@ -224,8 +232,7 @@ static const struct unit_limit unit_limit_table[] = {
 	{"cpuset.cpus", "AllowedCPUs", limit_mask},
 	{"cpuset.mems", "AllowedMemoryNodes", limit_mask},
 	{"pids.max", "TasksMax", limit_number},
-	{"io.weight", "IOWeight", limit_number},
-	{"io.bfq.weight", "IODeviceWeight", limit_device},
+	{"io.weight", "IOWeight", limit_weight},
 	{"io.max", NULL, limit_io_max},
 	{"blkio.weight", "BlockIOWeight", limit_number},
 	{"blkio.weight_device", "BlockIODeviceWeight", limit_device},

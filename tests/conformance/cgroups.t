@@ -228,12 +228,17 @@ pids() {
 block_io() {
 	local b="config-linux.md#block-io" dev weight
 	dev=$(lsblk -dno MAJ:MIN 2>/dev/null | grep -v -e '^ *7:' -e '^ *25[23]:' | head -1 | tr -d ' ')
-	if can blkio blkio.throttle.read_bps_device io.max && [ -n "$dev" ]; then
-		held ".linux.resources.blockIO = {
+	local throttle=".linux.resources.blockIO = {
 			throttleReadBpsDevice: [{major: ${dev%:*}, minor: ${dev#*:}, rate: 1048576}],
 			throttleWriteBpsDevice: [{major: ${dev%:*}, minor: ${dev#*:}, rate: 2097152}],
 			throttleReadIOPSDevice: [{major: ${dev%:*}, minor: ${dev#*:}, rate: 300}],
 			throttleWriteIOPSDevice: [{major: ${dev%:*}, minor: ${dev#*:}, rate: 400}]}"
+	if can io - io.max && [ -n "$dev" ]; then
+		held "$throttle"
+		limit "$b throttle" io - - io.max "$dev rbps=1048576 wbps=2097152 riops=300 wiops=400"
+		ct_drop
+	elif can blkio blkio.throttle.read_bps_device - && [ -n "$dev" ]; then
+		held "$throttle"
 		limit "$b throttleReadBpsDevice" blkio blkio.throttle.read_bps_device "$dev 1048576" - -
 		limit "$b throttleWriteBpsDevice" blkio blkio.throttle.write_bps_device "$dev 2097152" - -
 		limit "$b throttleReadIOPSDevice" blkio blkio.throttle.read_iops_device "$dev 300" - -
@@ -241,6 +246,12 @@ block_io() {
 		ct_drop
 	else
 		skip "$b throttle" "no blkio controller with throttling, or no disk"
+	fi
+	if can io - io.weight; then # which of the files there is, the scheduler of the disk decides
+		held '.linux.resources.blockIO = {weight: 300}'
+		like "$b weight" "$(value io - io.bfq.weight; value io - io.weight)" "*default @(300|2929|2930)*"
+		ct_drop
+		return
 	fi
 	for weight in blkio.weight blkio.bfq.weight; do
 		can blkio $weight - || continue

@@ -112,6 +112,29 @@ limits() {
 		throttleReadIOPSDevice: [. + {rate: 300}], throttleWriteIOPSDevice: [. + {rate: 400}]})"
 	seen "blockIO.throttle*" io.max "$disk rbps=1048576 wbps=2097152 riops=300 wiops=400"
 	ct_drop
+	if [ ! -e "$TOP/io.weight" ] && [ ! -e "$TOP/io.bfq.weight" ]; then
+		skip "blockIO.weightDevice" "the kernel has no weights"
+		return
+	fi
+	held ".linux.resources.blockIO = {weight: 100, weightDevice: [{major: ${disk%:*}, minor: ${disk#*:}, weight: 1000}]}"
+	like "blockIO.weightDevice" "$(file io.bfq.weight) $(file io.weight)" "*$disk 1000*"
+	ct_drop
+}
+
+# A device of our own, where a kernel module and a machine of our own may be had.
+rdma() {
+	[ -n "${GREFFON_VM:-}" ] || { skip "rdma" "no test VM, no Soft-RoCE"; return; }
+	needs "rdma" rdma || return
+	modprobe rdma_rxe
+	ip link add "rx${WORK##*-}" type dummy && ip link set "rx${WORK##*-}" up &&
+		rdma link add "rxe_${WORK##*-}" type rxe netdev "rx${WORK##*-}"
+	held "$cgns" "$(mounted ro)" ".linux.resources.rdma = {\"rxe_${WORK##*-}\": {hcaHandles: 3, hcaObjects: 1000}}"
+	seen "rdma" rdma.max "rxe_${WORK##*-} hca_handle=3 hca_object=1000"
+	is "rdma: statistics" "$(rt events --stats "$ID" | jq -c '.data.rdma.rdma_limit[0] | [.device, .hca_handles, .hca_objects]')" \
+		"[\"rxe_${WORK##*-}\",3,1000]"
+	ct_drop
+	rdma link delete "rxe_${WORK##*-}"
+	ip link delete "rx${WORK##*-}"
 }
 
 updates() {
@@ -345,6 +368,7 @@ unified() {
 
 places
 limits
+rdma
 owners
 views
 moved

@@ -107,8 +107,9 @@ Test(cgroup_plan, converts_for_v2)
 	expect("cgroup-v2", "{\"pids\":{\"limit\":0}}", "pids.max=1;");
 	expect("cgroup-v2",
 	       "{\"blockIO\":{\"weight\":500,\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":0,"
-	       "\"rate\":1000}]}}",
-	       "io.bfq.weight|io.weight=500|4950;io.max=8:0 rbps=1000;");
+	       "\"rate\":1000}],\"weightDevice\":[{\"major\":8,\"minor\":16,\"weight\":1000}]}}",
+	       "io.bfq.weight|io.weight=500|4950;"
+	       "io.bfq.weight|io.weight=8:16 1000|8:16 10000;io.max=8:0 rbps=1000;");
 }
 
 Test(cgroup_plan, keeps_rdma_and_huge_pages_in_both_versions)
