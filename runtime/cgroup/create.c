@@ -12,20 +12,28 @@
 #include "cgroup/unit.h"
 #include "cgroup/v2.h"
 
+/* v2 tells of processes in cgroups below as well: of a container whose init moved into one. */
+static bool create_is_populated(int dir, bool v2)
+{
+	struct arena a __attribute__((cleanup(arena_done))) = {0};
+	char *text;
+	int r = io_read_file(dir, v2 ? "cgroup.events" : "cgroup.procs", (size_t)1 << 20, &a, &text,
+			     NULL);
+
+	if (r < 0) /* more processes than that, or a foreign kind: attaching will say */
+		return r == -EFBIG;
+	return v2 ? strstr(text, "populated 1") != NULL : text[0] != '\0';
+}
+
 /* A directory that was there may be reused, but not shared: another container's limits would be
  * overwritten. */
 static int create_check_empty(const struct cgroup_dir *d, struct err *e)
 {
-	struct arena a __attribute__((cleanup(arena_done))) = {0};
 	autoclose int dir = open(d->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	char *text;
 
 	if (dir < 0)
 		return errno == ENOENT ? 0 : err_sys(e, errno, "linux.cgroupsPath: '%s'", d->path);
-	int r = io_read_file(dir, "cgroup.procs", (size_t)1 << 20, &a, &text, NULL);
-	if (r < 0 && r != -EFBIG)
-		return 0; /* a threaded or foreign kind: attaching will say */
-	if (r == -EFBIG || text[0] != '\0')
+	if (create_is_populated(dir, d->v2))
 		return err_set(e, EBUSY,
 			       "linux.cgroupsPath: '%s' has processes already, is another "
 			       "container using it?",

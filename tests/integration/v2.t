@@ -214,6 +214,14 @@ moved() {
 	like "exec: --cgroup that takes no process is refused with the reason" "$(<"$WORK/err")" "*passes controllers on*"
 	is "ps: everything below is the container's" "$(rt ps --format json "$ID" | jq length)" \
 		"$(cat "$TOP/$ID"/{,init.scope/}cgroup.procs | wc -l)"
+	local first=$ID first_bundle=$BUNDLE
+	new_bundle ".linux.cgroupsPath = \"$CG/$first\""
+	with_args /bin/true
+	ct_create
+	like "another's cgroup: refused, wherever in it its processes are" "$(<"$WORK/err")" "*linux.cgroupsPath: *has processes already*"
+	ct_drop
+	ID=$first BUNDLE=$first_bundle
+	is "another's cgroup: and it runs on" "$(status_of "$ID")" running
 	ct_drop
 	ok "exec: nothing is left" test ! -e "$TOP/$ID"
 }
