@@ -144,6 +144,27 @@ policy_files() {
 	rm -r /etc/greffon/graft.d
 }
 
+# systemd makes the device program of a unit anew when it is told to load its files again, or a property of the
+# unit changes, and it makes it of what it was told: a device that came another way is lost.
+reloads() {
+	local unit open='/bin/probe open /dev/nvidia0 rw /dev/nvidia1 rw'
+	[ "${GREFFON_TEST_MODE:-}" = systemd ] || { skip "a graft survives daemon-reload" "no systemd driver in this mode"; return; }
+	new_bundle "$deny" "$(annotate gpu=0)"
+	with_args /bin/sh -c 'mknod /dev/nvidia1 c 195 1; exec sleep 600'
+	ct_create
+	ct_start
+	unit=$(sed -n 's|.*/\([^/]*\.scope\).*|\1|p' "/proc/$PID/cgroup" | head -n 1)
+	is "a graft in a unit" "$(rt exec "$ID" /bin/sh -c "$open" 2>&1 | xargs)" \
+		"/dev/nvidia0:rw=ENXIO /dev/nvidia1:rw=EPERM"
+	systemctl daemon-reload
+	is "... survives daemon-reload" "$(rt exec "$ID" /bin/sh -c "$open" 2>&1 | xargs)" \
+		"/dev/nvidia0:rw=ENXIO /dev/nvidia1:rw=EPERM"
+	systemctl set-property --runtime "$unit" MemoryMax=700M
+	is "... and a change of the unit" "$(rt exec "$ID" /bin/sh -c "$open" 2>&1 | xargs)" \
+		"/dev/nvidia0:rw=ENXIO /dev/nvidia1:rw=EPERM"
+	ct_drop
+}
+
 costs() {
 	local n
 	command -v strace >/dev/null || { skip "nothing asked costs nothing" "strace is not installed"; return; }
@@ -170,5 +191,6 @@ else
 	memlock
 	numbers_of_others
 	policy_files
+	reloads
 	costs
 fi

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "graft_fixture.h"
+
+#define POLICY "etc/greffon/graft.json"
+#define ENABLE "{\"version\":1,\"enable\":[\"gpu\",\"rdma\"]"
+
+static void node(struct graft_fixture *f, const char *policy)
+{
+	fixture_new(f);
+	fixture_gpus(f);
+	if (policy != NULL)
+		fixture_file(f, POLICY, policy);
+}
+
+static void planned(const char *policy, const char *body, const char *devices)
+{
+	struct graft_fixture f;
+
+	node(&f, policy);
+	cr_assert_eq(fixture_plan(&f, body), 0, "%s", f.e.text);
+	cr_assert_str_eq(fixture_devices(&f), devices, "got %s", fixture_devices(&f));
+	fixture_done(&f);
+}
+
+static void refused(const char *policy, const char *body, int code, const char *text)
+{
+	struct graft_fixture f;
+
+	node(&f, policy);
+	cr_assert_eq(fixture_plan(&f, body), -code, "%s", f.e.text);
+	cr_assert_not_null(strstr(f.e.text, text), "'%s' is not in '%s'", text, f.e.text);
+	fixture_done(&f);
+}
+
+#define ANNOTATION(key, value) ",\"annotations\":{\"org.greffon.graft." key "\":\"" value "\"}"
+#define ENV(v) ",\"process\":{\"cwd\":\"/\",\"args\":[\"x\"],\"env\":[" v "]}"
+#define BOTH "/dev/nvidia0,/dev/nvidia1,/dev/nvidiactl,/dev/nvidia-uvm"
+
+Test(graft_request, an_annotation_asks)
+{
+	planned(ENABLE "}", ANNOTATION("gpu", "all"), BOTH);
+	planned(ENABLE "}", ANNOTATION("gpu", " 1 , GPU-a "), BOTH);
+	planned(ENABLE "}", ANNOTATION("gpu", "none"), "");
+	planned(ENABLE "}", ANNOTATION("rdma", "uverbs0"), "/dev/infiniband/uverbs0");
+	planned(ENABLE "}", "", "");
+}
+
+Test(graft_request, what_is_misspelt_is_refused)
+{
+	refused(ENABLE "}", ANNOTATION("gpus", "all"), EINVAL, "'gpus' is none of");
+	refused(ENABLE "}", ANNOTATION("none", "yes"), EINVAL, "true or false");
+	refused(ENABLE "}", ANNOTATION("gpu", ""), EINVAL, "empty word");
+	refused(ENABLE "}", ANNOTATION("gpu", "0-"), ENODEV, "[GRAFT-NOTFOUND]");
+	refused(ENABLE "}", ANNOTATION("gpu", "1-0"), ENODEV, "[GRAFT-NOTFOUND]");
+	refused(ENABLE "}", ANNOTATION("gpu", "0-99999999999999999999"), ENODEV,
+		"[GRAFT-NOTFOUND]");
+	refused(ENABLE "}", ANNOTATION("gpu", "numa:x"), ENODEV, "[GRAFT-NOTFOUND]");
+	refused(ENABLE "}", ANNOTATION("gpu", "near-gpu"), ENODEV, "[GRAFT-NOTFOUND]");
+	refused(ENABLE "}", ANNOTATION("gpu", "0;mad"), EINVAL, "no option");
+}
+
+Test(graft_request, a_message_holds_no_bytes_of_a_hostile_value)
+{
+	struct graft_fixture f;
+
+	node(&f, ENABLE "}");
+	cr_assert_lt(fixture_plan(&f, ANNOTATION("gpu", "\\u001b[2J\\nforged")), 0);
+	cr_assert_null(strpbrk(f.e.text, "\033\n"));
+	fixture_done(&f);
+}
+
+Test(graft_request, the_environment_grants_nothing_by_itself)
+{
+	planned(ENABLE "}", ENV("\"NVIDIA_VISIBLE_DEVICES=all\""), "");
+	planned(ENABLE ",\"env\":\"ignore\"}", ENV("\"NVIDIA_VISIBLE_DEVICES=all\""), "");
+	planned(ENABLE ",\"env\":\"accept\"}", ENV("\"NVIDIA_VISIBLE_DEVICES=all\""), BOTH);
+	planned(ENABLE ",\"env\":\"accept\"}", ENV("\"NVIDIA_VISIBLE_DEVICES=void\""), "");
+	planned(ENABLE ",\"env\":\"accept\"}", ENV("\"NVIDIA_VISIBLE_DEVICES=\""), "");
+	/* what is not enabled an image can't complain about */
+	planned("{\"version\":1,\"enable\":[\"rdma\"],\"env\":\"accept\"}",
+		ENV("\"NVIDIA_VISIBLE_DEVICES=all\""), "");
+}
+
+Test(graft_request, the_environment_narrows)
+{
+	static const char one[] = "/dev/nvidia1,/dev/nvidiactl,/dev/nvidia-uvm";
+
+	planned(ENABLE "}", ANNOTATION("gpu", "all") ENV("\"NVIDIA_VISIBLE_DEVICES=1\""), one);
+	planned(ENABLE "}", ANNOTATION("gpu", "1") ENV("\"NVIDIA_VISIBLE_DEVICES=all\""), one);
+	planned(ENABLE "}", ANNOTATION("gpu", "1") ENV("\"NVIDIA_VISIBLE_DEVICES=0\""), "");
+	planned(ENABLE "}", ANNOTATION("gpu", "1") ENV("\"NVIDIA_VISIBLE_DEVICES=nonsense\""), "");
+	planned(ENABLE ",\"env\":\"ignore\"}",
+		ANNOTATION("gpu", "all") ENV("\"NVIDIA_VISIBLE_DEVICES=1\""), BOTH);
+	planned(ENABLE ",\"env\":\"accept\"}",
+		ANNOTATION("gpu", "1") ENV("\"NVIDIA_VISIBLE_DEVICES=all\""), one);
+	/* the last of two counts, as for the program */
+	planned(ENABLE "}",
+		ANNOTATION("gpu", "all")
+			ENV("\"NVIDIA_VISIBLE_DEVICES=0\",\"NVIDIA_VISIBLE_DEVICES=1\""),
+		one);
+}
+
+Test(graft_request, the_environment_chooses_capabilities_that_the_policy_has)
+{
+	static const char caps[] = ENV("\"NVIDIA_DRIVER_CAPABILITIES=utility,graphics\"");
+	struct graft_fixture f;
+
+	node(&f, ENABLE "}");
+	cr_assert_eq(fixture_plan(&f, arena_printf(&f.arena, "%s%s", ANNOTATION("gpu", "1"), caps)),
+		     0, "%s", f.e.text);
+	cr_assert_str_eq(fixture_devices(&f), "/dev/nvidia1,/dev/nvidiactl");
+	cr_assert_eq(f.edits.note.n, 1);
+	cr_assert_str_eq(f.edits.note.v[0].code, "DENIED");
+	fixture_done(&f);
+}
+
+Test(graft_request, always_is_the_last_word)
+{
+	planned(ENABLE ",\"always\":{\"gpu\":\"0\"}}", "",
+		"/dev/nvidia0,/dev/nvidiactl,/dev/nvidia-uvm");
+	planned(ENABLE ",\"always\":{\"gpu\":\"0\"}}", ANNOTATION("gpu", "none"), "");
+	planned(ENABLE ",\"always\":{\"gpu\":\"0\"}}", ANNOTATION("none", "true"), "");
+	planned(ENABLE ",\"always\":{\"gpu\":\"all\"}}", ENV("\"NVIDIA_VISIBLE_DEVICES=1\""),
+		"/dev/nvidia1,/dev/nvidiactl,/dev/nvidia-uvm");
+}
+
+Test(graft_request, mounts_of_dev_null)
+{
+	static const char mounts[] = ",\"mounts\":[{\"destination\":\"/proc\"},"
+				     "{\"destination\":\"/var/run/nvidia-container-devices/"
+				     "GPU-b\",\"source\":\"/dev/null\"},"
+				     "{\"destination\":\"/var/run/nvidia-container-devices/"
+				     "0\",\"source\":\"/dev/zero\"}]";
+	struct graft_fixture f;
+
+	node(&f, ENABLE "}");
+	cr_assert_eq(fixture_plan(&f, mounts), 0, "%s", f.e.text);
+	cr_assert_str_eq(fixture_devices(&f), "/dev/nvidia1,/dev/nvidiactl,/dev/nvidia-uvm");
+	cr_assert_eq(f.request.n_mount, 1);
+	cr_assert_eq(f.request.mount[0], 1);
+	fixture_done(&f);
+	refused(ENABLE "}",
+		",\"mounts\":[{\"destination\":\"/var/run/nvidia-container-devices/cdi/a.b/c/d\","
+		"\"source\":\"/dev/null\"}]",
+		ENOTSUP, "CDI");
+}
+
+Test(graft_request, another_hook_that_brings_the_gpu)
+{
+	struct graft_fixture f;
+
+	node(&f, ENABLE "}");
+	cr_assert_eq(
+		fixture_plan(&f, ANNOTATION("gpu",
+					    "all") ",\"hooks\":{\"prestart\":[{\"path\":"
+						   "\"/usr/bin/nvidia-container-runtime-hook\"}]}"),
+		0, "%s", f.e.text);
+	cr_assert_eq(f.edits.device.n, 0);
+	cr_assert_str_eq(f.edits.note.v[0].code, "OTHER");
+	fixture_done(&f);
+}
+
+Test(graft_request, policies)
+{
+	refused(NULL, ANNOTATION("gpu", "all"), EACCES, "no policy file");
+	refused("{\"version\":1,\"enable\":[\"rdma\"]}", ANNOTATION("gpu", "all"), EACCES,
+		"does not enable it");
+	refused("{\"version\":1,\"enable\":[\"gpu\"],\"devices\":{\"gpu\":{\"deny\":[\"GPU-*\"]}}}",
+		ANNOTATION("gpu", "all"), EACCES, "allows none of them");
+	planned("{\"version\":1,\"enable\":[\"gpu\"],\"devices\":{\"gpu\":{\"deny\":[\"nvidia0\"]}}"
+		"}",
+		ANNOTATION("gpu", "all"), "/dev/nvidia1,/dev/nvidiactl,/dev/nvidia-uvm");
+	planned("{\"version\":1,\"enable\":[\"gpu\"],\"devices\":{\"gpu\":{\"allow\":[\"0\"]}}}",
+		ANNOTATION("gpu", "all"), "/dev/nvidia0,/dev/nvidiactl,/dev/nvidia-uvm");
+	refused("{\"version\":1,\"enable\":[\"gpu\"],\"devices\":{\"gpu\":{\"allow\":[]}}}",
+		ANNOTATION("gpu", "0"), EACCES, "[GRAFT-DENIED]");
+}
+
+Test(graft_request, malformed_policies)
+{
+	refused("", ANNOTATION("gpu", "0"), EINVAL, "[GRAFT-POLICY]");
+	refused("{}", ANNOTATION("gpu", "0"), EINVAL, "version");
+	refused("{\"version\":2}", ANNOTATION("gpu", "0"), EINVAL, "version");
+	refused(ENABLE ",\"enabled\":[]}", ANNOTATION("gpu", "0"), EINVAL, "enabled");
+	refused("{\"version\":1,\"enable\":[\"gpus\"]}", ANNOTATION("gpu", "0"), EINVAL, "'gpus'");
+	refused(ENABLE ",\"env\":\"trust\"}", ANNOTATION("gpu", "0"), EINVAL, "env");
+	refused(ENABLE ",\"capabilities\":[\"magic\"]}", ANNOTATION("gpu", "0"), EINVAL, "'magic'");
+	refused(ENABLE ",\"memlockMax\":\"1k\"}", ANNOTATION("gpu", "0"), EINVAL, "memlockMax");
+	refused(ENABLE ",\"devices\":{\"gpu\":{\"alow\":[]}}}", ANNOTATION("gpu", "0"), EINVAL,
+		"alow");
+	refused(ENABLE ",\"always\":{\"gpux\":\"0\"}}", "", EINVAL, "'gpux'");
+}
+
+Test(graft_request, later_policy_files_win)
+{
+	struct graft_fixture f;
+
+	node(&f, "{\"version\":1,\"enable\":[\"rdma\"],\"env\":\"ignore\",\"memlockMax\":\"1\"}");
+	fixture_file(&f, "etc/greffon/graft.d/10-a.json",
+		     "{\"version\":1,\"enable\":[\"gpu\"],\"memlockMax\":\"2\"}");
+	fixture_file(&f, "etc/greffon/graft.d/9-b.json", "{\"version\":1,\"memlockMax\":\"3\"}");
+	fixture_file(&f, "etc/greffon/graft.d/ignored.txt", "nonsense");
+	cr_assert_eq(fixture_plan(&f, ""), 0, "%s", f.e.text);
+	cr_assert_eq(f.policy.memlock_max, 2);
+	cr_assert_eq(f.policy.env, GRAFT_ENV_IGNORE);
+	cr_assert_eq(f.policy.enable, GRAFT_BIT(GRAFT_RDMA) | GRAFT_BIT(GRAFT_GPU));
+	fixture_done(&f);
+}
+
+Test(graft_request, memlock)
+{
+	struct graft_fixture f;
+
+	node(&f, ENABLE ",\"memlockMax\":\"unlimited\"}");
+	cr_assert_eq(fixture_plan(&f, ANNOTATION("memlock", "unlimited")), 0, "%s", f.e.text);
+	cr_assert_eq(f.edits.memlock.v, UINT64_MAX);
+	fixture_done(&f);
+	refused(ENABLE "}", ANNOTATION("memlock", "1"), EACCES, "memlockMax");
+	refused(ENABLE ",\"memlockMax\":\"4096\"}", ANNOTATION("memlock", "4097"), EACCES,
+		"memlockMax");
+	refused(ENABLE "}", ANNOTATION("memlock", "1 GiB"), EINVAL, "number of bytes");
+}
