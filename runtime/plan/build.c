@@ -77,7 +77,7 @@ int plan_build(struct plan *p, struct arena *a, const struct plan_input *in, str
 		plan_annotation_build, plan_ns_build,	 plan_process_build, plan_creds_build,
 		plan_cgroup_build,     plan_mount_build, plan_mask_build,    plan_device_build,
 		plan_seccomp_build,    plan_hook_build,	 plan_sysctl_build,  plan_netdev_build,
-		plan_ready_build,      plan_rdt_build,	 plan_graft_build,
+		plan_ready_build,      plan_rdt_build,	 plan_graft_build,   plan_unit_build,
 	};
 
 	*p = (struct plan){.arena = a, .id = in->options->id, .bundle = in->options->bundle};

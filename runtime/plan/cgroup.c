@@ -185,8 +185,6 @@ int plan_cgroup_build(struct plan *p, const struct plan_input *in, struct err *e
 
 	if (r == 0 && l != NULL && l->resources != NULL)
 		r = cgroup_resources(p, in, l->resources, e);
-	if (r == 0 && c->manager == CGROUP_SYSTEMD)
-		r = unit_properties(p, in, e);
 	if (r < 0)
 		return r;
 	if (c->stay && c->settings.n > 0 && c->manager != CGROUP_DISABLED)

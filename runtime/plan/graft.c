@@ -18,10 +18,10 @@
 #include "sys/path.h"
 
 /*
- * The last builder: what libgraft says goes into the plan that the others have made, as if the
+ * After the others: what libgraft says goes into the plan that the others have made, as if the
  * config had said it. Devices are in the node list and in the device rules, so the filter that is
- * made of them, or a unit's DeviceAllow, holds them from the first moment and whenever it is made
- * again.
+ * made of them, or the unit's DeviceAllow (plan/unit.c, which comes after), holds them from the
+ * first moment and whenever it is made again.
  */
 
 struct grafter {

@@ -422,6 +422,8 @@ int plan_netdev_build(struct plan *p, const struct plan_input *in, struct err *e
 int plan_ready_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_rdt_build(struct plan *p, const struct plan_input *in, struct err *e);
 int plan_graft_build(struct plan *p, const struct plan_input *in, struct err *e);
+/* The unit's properties, of all limits and rules that the others have found. */
+int plan_unit_build(struct plan *p, const struct plan_input *in, struct err *e);
 
 /* The container joins, by path, the namespace of a type (CLONE_NEW*) in which the runtime itself
  * is. proc_name: its file below /proc/self/ns. */

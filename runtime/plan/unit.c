@@ -308,11 +308,11 @@ static void unit_defaults(struct plan *p, const struct host *h)
 	unit_default(p, all, ARRAY_LEN(all) - (scope ? 0 : 1));
 }
 
-int unit_properties(struct plan *p, const struct plan_input *in, struct err *e)
+int plan_unit_build(struct plan *p, const struct plan_input *in, struct err *e)
 {
-	int r = unit_annotations(p, e);
+	int r = p->cgroup.manager == CGROUP_SYSTEMD ? unit_annotations(p, e) : 0;
 
-	if (r < 0)
+	if (r < 0 || p->cgroup.manager != CGROUP_SYSTEMD)
 		return r;
 	unit_defaults(p, in->host);
 	unit_limits(p);

@@ -14,9 +14,6 @@
  * containerd, CRI-O, docker), SLICE:NAME, NAME, or missing. -EINVAL, -ENOTSUP. */
 int unit_name(struct plan *p, const struct plan_input *in, const char *path, struct err *e);
 
-/* Fills the properties; after the settings and rules. */
-int unit_properties(struct plan *p, const struct plan_input *in, struct err *e);
-
 /* Adds a property with one number or one string; strings are not copied. */
 void unit_add_number(struct plan *p, const char *name, enum property_type type, uint64_t value,
 		     const char *origin);

@@ -71,17 +71,20 @@ debug=WARN"
 	like "... and says which" "$(cat "$WORK/err")" "*[GRAFT-FILTER]*"
 }
 
+# In a machine that has verbs devices a driver answers for their numbers.
+allowed() { sed 's/\(uverbs.*\)=0$/\1=ENXIO/' <<<"$OUT"; }
+
 rdma_numbers() {
 	new_bundle "$deny" "$(annotate rdma=mlx5_0 strict=false)" '.process.user = {uid: 1000, gid: 1000}'
 	run_sh 'id -G; ls /dev/infiniband; /bin/probe open /dev/infiniband/uverbs0 rw'
-	is "a user gets the group that the node wants, and this node only" "$OUT" "1000 27
+	is "a user gets the group that the node wants, and this node only" "$(allowed)" "1000 27
 rdma_cm
 uverbs0
 /dev/infiniband/uverbs0:rw=ENXIO"
 	new_bundle "$deny" "$(annotate rdma=mlx5_0)"
 	opens "/dev/infiniband/uverbs0 231 192" "/dev/infiniband/uverbs1 231 193" "/dev/infiniband/umad0 231 0" \
 		"/dev/infiniband/issm0 231 64"
-	is "one of two adapters, without the management nodes of either" "$(grep -v made <<<"$OUT")" \
+	is "one of two adapters, without the management nodes of either" "$(allowed | grep -v made)" \
 		"/dev/infiniband/uverbs0:rw=ENXIO
 /dev/infiniband/uverbs1:rw=EPERM
 /dev/infiniband/umad0:rw=EPERM

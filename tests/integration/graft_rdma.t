@@ -3,17 +3,7 @@
 # Real verbs in containers, over Soft-RoCE on two dummy interfaces. Loads modules and makes RDMA links, so only in
 # a machine that is thrown away.
 . "$(dirname "$0")/../lib/lib.sh"
-
-a=org.greffon.graft
-deny='.linux.resources.devices = [{allow: false, access: "rwm"}]'
-
-annotate() { # KEY=VALUE...: a jq filter
-	local f=. word
-	for word in "$@"; do
-		f="$f | .annotations[\"$a.${word%%=*}\"] = \"${word#*=}\""
-	done
-	echo "$f"
-}
+. "$lib_top/tests/lib/graft.sh"
 
 soft_roce() {
 	local i

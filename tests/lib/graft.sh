@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# For the tests of grafts, in a mount namespace of their own, after lib.sh: a node that only pretends to have GPUs and
-# RDMA. pretend() shows the fixture "quad" of tests/hosts/graft as the node's /dev, /proc/driver, /sys and /etc/greffon.
+# For the tests of grafts, after lib.sh. In a mount namespace of the test's own, pretend() makes a node that only
+# pretends to have GPUs and RDMA: it shows the fixture "quad" of tests/hosts/graft as the node's /dev, /proc/driver, /sys
+# and /etc/greffon.
 host=$WORK/host
 
 # The devices that the machine itself goes on needing, and those of the fixture.
@@ -19,6 +20,7 @@ pretend_dev() {
 }
 
 pretend() {
+	trap 'unpretend; lib_cleanup' EXIT
 	"$lib_top/tests/hosts/graft" quad "$host" && pretend_dev || return
 	[ -d /proc/driver ] && mount --bind "$host/proc/driver" /proc/driver || return
 	mount --bind "$host/proc/devices" /proc/devices || return
@@ -31,7 +33,6 @@ pretend() {
 
 # The work area can't be removed while it is what /sys and /dev show.
 unpretend() { umount -lR /usr/local/lib /sys /dev /etc /proc/devices /proc/driver 2>/dev/null; }
-trap 'unpretend; lib_cleanup' EXIT
 
 a=org.greffon.graft
 deny='.linux.resources.devices = [{allow: false, access: "rwm"}]'

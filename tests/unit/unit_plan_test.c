@@ -45,7 +45,8 @@ static int build(struct fixture *f, const char *linux_text, const char *key, con
 			     .annotation = annotation,
 			     .n_annotation = key != NULL};
 	f->e = (struct err){0};
-	return plan_cgroup_build(&f->p, &in, &f->e);
+	int r = plan_cgroup_build(&f->p, &in, &f->e);
+	return r == 0 ? plan_unit_build(&f->p, &in, &f->e) : r;
 }
 
 static void names(const char *path, const char *unit, const char *slice, const char *cgroup)
