@@ -5,6 +5,7 @@
 
 #include "base/io.h"
 #include "state/store.h"
+#include "sys/sys.h"
 
 #define ROOT_OPEN (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
@@ -73,12 +74,33 @@ static int root_check_parents(const char *path, struct arena *a, struct err *e)
 	return 0;
 }
 
-static int root_check(int fd, const char *path, struct arena *a, struct err *e)
+/* What a user's folder says may be wrong on purpose, so that root acts in it as that user: a
+ * workload manager asks and cleans up as root (Slurm's slurmstepd, epilogs) after containers of its
+ * users. */
+static int root_become_owner(const struct stat *st, const char *path, struct err *e)
+{
+	int r = sys_setgroups(0, NULL);
+
+	if (r == 0)
+		r = sys_setresgid(st->st_gid);
+	if (r == 0)
+		r = sys_setresuid(st->st_uid);
+	return r == 0 ? 0
+		      : err_sys(e, -r, "--root '%s': becoming its owner, user %u", path,
+				st->st_uid);
+}
+
+static int root_check(int fd, const char *path, enum store_open how, struct arena *a, struct err *e)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, errno, "--root '%s'", path);
+	if (geteuid() == 0 && st.st_uid != 0 && how == STORE_EXISTING) {
+		int r = root_become_owner(&st, path, e);
+		if (r < 0)
+			return r;
+	}
 	if (st.st_uid != geteuid())
 		return err_set(e, EPERM,
 			       "--root '%s': belongs to user %u, not to user %u who calls", path,
@@ -150,7 +172,7 @@ int store_open(struct store *s, const char *path, enum store_open how, struct ar
 	}
 	if (fd < 0 && !(errno == ENOENT && how == STORE_EXISTING))
 		return err_sys(e, errno, "--root '%s'", full);
-	r = fd >= 0 ? root_check(fd, full, a, e) : 0;
+	r = fd >= 0 ? root_check(fd, full, how, a, e) : 0;
 	if (r < 0)
 		return r;
 	*s = (struct store){.root = fd >= 0 ? fd_take(&fd) : FD_NONE, .root_path = full};

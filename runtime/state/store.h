@@ -24,8 +24,9 @@ struct store_entry {
 };
 
 /* Opens (create: also makes, 0700) the root. Refuses one that others may write to, or that belongs
- * to another user. path NULL: /run/greffon, or $XDG_RUNTIME_DIR/greffon without root's rights.
- * *out_default: a missing default root is no containers, a missing explicit one an error. */
+ * to another user; with STORE_EXISTING, root becomes that user instead, for good. path NULL:
+ * /run/greffon, or $XDG_RUNTIME_DIR/greffon without root's rights. *out_default: a missing default
+ * root is no containers, a missing explicit one an error. */
 enum store_open { STORE_EXISTING, STORE_CREATE };
 int store_open(struct store *s, const char *path, enum store_open how, struct arena *a,
 	       struct err *e);
