@@ -58,12 +58,17 @@ make_image() {
 declare -A engine_pid=()
 engine_net=
 
-net_make() { # a network namespace with only a loopback, held open by a process of ours
+net_make() { # a network namespace with nothing but itself, held open by a process of ours
 	[ -z "$engine_net" ] || return 0
 	bg unshare -n sleep 100000
 	engine_net=${lib_bg[-1]}
 	wait_for eval '[ "$(readlink /proc/$engine_net/ns/net)" != "$(readlink /proc/self/ns/net)" ]'
 	in_net ip link set lo up
+	# without an address of its own a host resolves no names (AI_ADDRCONFIG), not even its own
+	in_net ip link add e0 type veth peer name e1
+	in_net ip addr add 10.213.8.1/24 dev e0
+	in_net ip link set e0 up
+	in_net ip link set e1 up
 }
 
 in_net() { nsenter -t "$engine_net" -n -- "$@"; }
@@ -141,13 +146,14 @@ in_tty() { # COMMAND...: under a terminal of its own; its status
 # page_blocks PAGE SED-SCRIPT: runs each block between ```sh and ``` of docs/PAGE, changed by the script (paths of
 # the machine to those of the test), in a shell that stops at the first error; one test a block.
 page_blocks() {
-	local page=$lib_top/docs/$1 n=0 block
+	local page=$lib_top/docs/$1 n=0 block first
 	[ -r "$page" ] || { fail "docs/$1: is there"; return; }
 	awk -v d="$WORK/$1" '/^```sh$/ { n++; in_block = 1; next } /^```$/ { in_block = 0 }
 		in_block { print >(d "." n) }' "$page"
 	while block=$WORK/$1.$((++n)) && [ -e "$block" ]; do
+		first=$(head -n 1 "$block")
 		sed -i -e "$2" "$block"
-		ok "docs/$1: $(head -n 1 "$block" | cut -c -60)" timeout -k 5 120 bash -e "$block"
+		ok "docs/$1: ${first:0:60}" timeout -k 5 120 bash -e "$block"
 	done
 	[ "$n" -gt 1 ] || fail "docs/$1: has commands"
 }
