@@ -365,6 +365,23 @@ specs() {
 	is "$(t "spec --rootless: runs as it is")" "$(rt run -b "$BUNDLE" "$ID" 2>"$WORK/err" </dev/null | xargs)" "0 0 $me 1"
 }
 
+# The commands of docs/rootless.md as they stand: the second block needs ranges, the third podman and an image.
+page() {
+	local page=$lib_top/docs/rootless.md n
+	mkdir -p "$WORK/page/job" && mkdir -m 700 "$WORK/page/run" && cp -a "$LIB_TEMPLATE" "$WORK/page/job/rootfs"
+	awk -v d="$WORK/page/block" '/^```sh$/ { n++; in_block = 1; next } /^```$/ { in_block = 0 } in_block { print >(d n) }' "$page"
+	printf '#!/bin/sh\nexec %s "$@"\n' "${lib_runtime[*]}" >"$WORK/page/greffon" && chmod +x "$WORK/page/greffon"
+	for n in 1 2; do
+		if [ $n = 2 ] && [ "$kind" != caller ]; then
+			skip "$(t "docs/rootless.md: with ranges")" "the user has none in /etc/subuid"
+			continue
+		fi
+		ok "$(t "docs/rootless.md: $(head -n 1 "$WORK/page/block$n" | cut -c -50)")" \
+			env -C "$WORK/page" PATH="$WORK/page:$PATH" XDG_RUNTIME_DIR="$WORK/page/run" timeout -k 5 60 bash -e "$WORK/page/block$n"
+		sed -i 's/sleep 100/true/' "$WORK/page/job/config.json"
+	done
+}
+
 runs
 life
 forced
@@ -378,4 +395,5 @@ maps
 hooks
 roots
 specs
+page
 exit 0
