@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/io.h"
 #include "base/log.h"
 #include "plan/plan.h"
 #include "sys/sys.h"
@@ -20,6 +21,20 @@
 /* The helper itself gives up on systemd after 30 s, a job and a call each; this is for a helper
  * that hangs. */
 #define SYSTEMD_TIMEOUT_MS (75 * 1000)
+
+/* In a user namespace (rootless podman's) the system's root is not mapped, and his files are shown
+ * as the overflow id's. */
+static bool systemd_is_ours(uid_t owner)
+{
+	char map[4096], overflow[16] = "";
+
+	if (owner == 0 || owner == geteuid())
+		return true;
+	(void)io_read_control(AT_FDCWD, "/proc/sys/kernel/overflowuid", overflow, sizeof(overflow));
+	return owner == strtoul(overflow, NULL, 10) &&
+	       io_read_control(AT_FDCWD, "/proc/self/uid_map", map, sizeof(map)) > 0 &&
+	       strstr(map, " 4294967295\n") == NULL;
+}
 
 /* What runs with our rights must not be somebody else's to change. fd or -errno. */
 static int systemd_helper(struct err *e)
@@ -34,7 +49,7 @@ static int systemd_helper(struct err *e)
 			       "the systemd driver's helper '%s': install it, or use "
 			       "--cgroup-manager cgroupfs",
 			       path);
-	if (!S_ISREG(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid()) ||
+	if (!S_ISREG(st.st_mode) || !systemd_is_ours(st.st_uid) ||
 	    (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return err_set(e, EPERM,
 			       "the systemd driver's helper '%s': must be a file of root or the "
