@@ -22,14 +22,17 @@ chmod +x "$runtime_path"
 manager=cgroupfs
 cat >"$PD/containers.conf" <<-CONF
 	[engine]
-	runtime = "$runtime_path"
+	runtime = "under-test"
 	events_logger = "file"
-	runtime_supports_nocgroups = ["$(basename "$runtime_path")"]
+	runtime_supports_json = ["under-test"]
+	runtime_supports_nocgroups = ["under-test"]
+	[engine.runtimes]
+	under-test = ["$runtime_path"]
 CONF
 export CONTAINERS_CONF=$PD/containers.conf
 pd() {
 	timeout --foreground -k 5 90 podman --root "$PD/root" --runroot "$PD/run" --tmpdir "$PD/tmp" --storage-driver vfs \
-		--cgroup-manager "$manager" --events-backend file --runtime "$runtime_path" "$@"
+		--cgroup-manager "$manager" --events-backend file --runtime under-test "$@"
 }
 pd_end() {
 	pd rm --all --force --time 0 >/dev/null 2>&1
@@ -40,7 +43,7 @@ trap pd_end EXIT
 in_tty() { # ARG...: podman with a terminal of its own
 	[ -p "$WORK/silence" ] || mkfifo "$WORK/silence"
 	script -qec "$(printf '%q ' podman --root "$PD/root" --runroot "$PD/run" --tmpdir "$PD/tmp" --storage-driver vfs \
-		--cgroup-manager "$manager" --events-backend file --runtime "$runtime_path" "$@")" /dev/null <>"$WORK/silence" | tr -d '\r'
+		--cgroup-manager "$manager" --events-backend file --runtime under-test "$@")" /dev/null <>"$WORK/silence" | tr -d '\r'
 }
 t() { echo "rootless podman, $manager: $1"; }
 run() { pd run --rm "$@" 2>"$WORK/err"; } # [OPTION...] IMAGE COMMAND...
