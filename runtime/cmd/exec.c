@@ -9,6 +9,7 @@
 #include "host/host.h"
 #include "libocispec/oci.h"
 #include "plan/exec.h"
+#include "plan/graft.h"
 
 struct exec_options {
 	const char *process, *user, *cwd, *apparmor, *process_label, *cgroup;
@@ -236,7 +237,9 @@ static int exec_plan(const struct cmd_global *g, const struct exec_options *o, i
 	if (process->capabilities == NULL && config->process != NULL)
 		process->capabilities = config->process->capabilities;
 	struct plan_input in = {config, h, &po};
-	return plan_exec_build(p, g->arena, &in, process, types, e);
+	r = plan_exec_build(p, g->arena, &in, process, types, e);
+	/* the config does not know of them */
+	return r == 0 && rec->graft != NULL ? plan_graft_process(p, h, rec->graft, e) : r;
 }
 
 static int exec_run(const struct cmd_global *g, const void *options, int n, char **operands,

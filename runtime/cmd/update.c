@@ -8,6 +8,7 @@
 #include "cmd/target.h"
 #include "host/host.h"
 #include "libocispec/oci.h"
+#include "plan/graft.h"
 
 #define UPDATE_MAX_TEXT (1024 * 1024)
 
@@ -211,6 +212,9 @@ static int update_plan(const struct target *t, struct oci_resources *res, struct
 	*p = (struct plan){.arena = a, .id = t->record->id};
 	if (r == 0)
 		r = plan_cgroup_build(p, &in, e);
+	/* new rules know nothing of what was grafted beside the old ones */
+	if (r == 0 && t->record->graft != NULL)
+		plan_graft_rules(p, t->record->graft);
 	if (r == 0 && t->record->manager == CGROUP_SYSTEMD)
 		plan_unit_update(p);
 	return r;

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/mount.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -14,6 +12,7 @@
 #include "host/host.h"
 #include "libocispec/oci.h"
 #include "plan/device.h"
+#include "plan/graft.h"
 #include "plan/limits.h"
 #include "sys/path.h"
 
@@ -31,9 +30,9 @@ struct grafter {
 	struct err *e;
 };
 
-static const char *graft_origin(struct grafter *g, enum graft_domain d, const char *why)
+static const char *graft_origin(struct plan *p, enum graft_domain d, const char *why)
 {
-	return arena_printf(g->p->arena, "graft %s: %s", graft_domain_name(d), why);
+	return arena_printf(p->arena, "graft %s: %s", graft_domain_name(d), why);
 }
 
 static void graft_note(struct grafter *g, enum graft_domain d, const char *code, const char *text)
@@ -74,30 +73,35 @@ static int graft_node(struct grafter *g, const struct graft_edit_device *d, cons
 	return 0;
 }
 
+void plan_graft_rules(struct plan *p, const struct graft_edits *ed)
+{
+	/* without any rule nothing is restricted */
+	for (size_t i = 0; p->cgroup.rules.n > 0 && i < ed->device.n; i++) {
+		const struct graft_edit_device *d = &ed->device.v[i];
+
+		*ARENA_PUSH(p->arena, &p->cgroup.rules) = (struct plan_device_rule){
+			.allow = true,
+			.type = 'c',
+			.major = major(d->node.dev),
+			.minor = minor(d->node.dev),
+			.access = PLAN_ACCESS_READ | PLAN_ACCESS_WRITE,
+			.origin = graft_origin(p, d->domain, d->why),
+		};
+	}
+}
+
 static int graft_devices(struct grafter *g)
 {
 	struct plan *p = g->p;
+	/* in the host's /dev they are already */
 	bool own_dev = !plan_device_dev_is_bound(p);
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < g->edits->device.n; i++) {
+	for (size_t i = 0; own_dev && r == 0 && i < g->edits->device.n; i++) {
 		const struct graft_edit_device *d = &g->edits->device.v[i];
-		const char *origin = graft_origin(g, d->domain, d->why);
-
-		/* in the host's /dev they are already */
-		if (own_dev)
-			r = graft_node(g, d, origin);
-		/* without any rule nothing is restricted */
-		if (p->cgroup.rules.n > 0)
-			*ARENA_PUSH(p->arena, &p->cgroup.rules) = (struct plan_device_rule){
-				.allow = true,
-				.type = 'c',
-				.major = major(d->node.dev),
-				.minor = minor(d->node.dev),
-				.access = PLAN_ACCESS_READ | PLAN_ACCESS_WRITE,
-				.origin = origin,
-			};
+		r = graft_node(g, d, graft_origin(p, d->domain, d->why));
 	}
+	plan_graft_rules(p, g->edits);
 	if (r == 0 && p->cgroup.rules.n == 0 && g->edits->device.n > 0)
 		graft_note(g, g->edits->device.v[0].domain, "FILTER",
 			   "linux.resources.devices is empty: nothing keeps the container from the "
@@ -184,7 +188,8 @@ static int graft_libraries_find(struct grafter *g)
 		.fstype = "tmpfs",
 		.data = "mode=755,size=16m",
 		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
-		.origin = graft_origin(g, g->edits->library.v[0].domain, "libraries of the host"),
+		.origin =
+			graft_origin(g->p, g->edits->library.v[0].domain, "libraries of the host"),
 	};
 	return 0;
 }
@@ -206,7 +211,8 @@ static void graft_cache(struct grafter *g)
 		.target = "/etc/ld.so.cache",
 		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 			    MOUNT_ATTR_NOEXEC,
-		.origin = graft_origin(g, g->edits->library.v[0].domain, "libraries of the host"),
+		.origin =
+			graft_origin(g->p, g->edits->library.v[0].domain, "libraries of the host"),
 	};
 }
 
@@ -239,7 +245,7 @@ static int graft_mounts(struct grafter *g)
 			.target = m->target,
 			.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 				    (m->exec ? 0 : MOUNT_ATTR_NOEXEC),
-			.origin = graft_origin(g, m->domain, m->why),
+			.origin = graft_origin(g->p, m->domain, m->why),
 		};
 	}
 	graft_cache(g);
@@ -249,178 +255,7 @@ static int graft_mounts(struct grafter *g)
 	return 0;
 }
 
-/* ---- the process ---- */
-
-static void graft_env(struct grafter *g)
-{
-	struct plan_process *pp = &g->p->process;
-
-	if (g->edits->env.n == 0 || pp->argv == NULL)
-		return;
-	const char **env = arena_array(g->p->arena, pp->n_env + g->edits->env.n + 1, sizeof(*env));
-	memcpy(env, pp->env, pp->n_env * sizeof(*env));
-	pp->env = env;
-	for (size_t i = 0; i < g->edits->env.n; i++) {
-		const struct graft_edit_env *x = &g->edits->env.v[i];
-		size_t n = strlen(x->name), at = 0;
-
-		while (at < pp->n_env && !(strncmp(env[at], x->name, n) == 0 && env[at][n] == '='))
-			at++;
-		env[at] = arena_printf(g->p->arena, "%s=%s", x->name, x->value);
-		pp->n_env += at == pp->n_env;
-	}
-}
-
-/* The id inside of a host's one, or -1. */
-static uint32_t graft_inside(const struct plan_idmap *map, uint32_t outside)
-{
-	if (map->n == 0)
-		return outside;
-	for (size_t i = 0; i < map->n; i++)
-		if (outside - map->v[i].outside < map->v[i].count && outside >= map->v[i].outside)
-			return map->v[i].inside + (outside - map->v[i].outside);
-	return UINT32_MAX;
-}
-
-static bool graft_has_group(const struct plan_creds *c, gid_t gid)
-{
-	if (c->gid == gid)
-		return true;
-	for (size_t i = 0; i < c->n_groups; i++)
-		if (c->groups[i] == gid)
-			return true;
-	return false;
-}
-
-static void graft_groups(struct grafter *g)
-{
-	struct plan_creds *c = &g->p->creds;
-
-	if (g->edits->gid.n == 0 || c->keep_groups)
-		return;
-	gid_t *groups = arena_array(g->p->arena, c->n_groups + g->edits->gid.n, sizeof(*groups));
-	if (c->n_groups > 0)
-		memcpy(groups, c->groups, c->n_groups * sizeof(*groups));
-	c->groups = groups;
-	for (size_t i = 0; i < g->edits->gid.n; i++) {
-		uint32_t inside = graft_inside(&g->p->ns.gid, g->edits->gid.v[i]);
-
-		if (inside != UINT32_MAX && !c->no_setgroups && !graft_has_group(c, inside))
-			c->groups[c->n_groups++] = inside;
-	}
-}
-
-/* Whether the container's user will be able to open the node, as the kernel's own check has it. */
-static bool graft_can_open(const struct plan *p, const struct graft_node *n)
-{
-	const struct plan_creds *c = &p->creds;
-	uint32_t uid = idmap_outside(&p->ns.uid, c->uid);
-
-	if (p->ns.uid.n == 0 && c->uid == 0 &&
-	    (c->caps.effective & (UINT64_C(1) << CAP_DAC_OVERRIDE)) != 0)
-		return true;
-	if (uid == n->uid)
-		return (n->mode & 0400) != 0;
-	if (c->keep_groups)
-		return (n->mode & 0044) != 0;
-	uint32_t inside = graft_inside(&p->ns.gid, n->gid);
-	if (inside != UINT32_MAX && graft_has_group(c, inside))
-		return (n->mode & 0040) != 0;
-	return (n->mode & 0004) != 0;
-}
-
-static void graft_predict(struct grafter *g)
-{
-	for (size_t i = 0; i < g->edits->device.n; i++) {
-		const struct graft_edit_device *d = &g->edits->device.v[i];
-
-		if (graft_can_open(g->p, &d->node))
-			continue;
-		graft_note(g, d->domain, "PERM",
-			   arena_printf(g->p->arena,
-					"the container's user %u won't be able to open %s (mode "
-					"%04o, owner %u:%u); run it with that group, or keep the "
-					"caller's (--group-add keep-groups)",
-					g->p->creds.uid, d->node.path, (unsigned int)d->node.mode,
-					d->node.uid, d->node.gid));
-	}
-}
-
-/* ---- limits ---- */
-
-static struct plan_rlimit *graft_find_memlock(struct plan_process *pp)
-{
-	for (size_t i = 0; i < pp->n_rlimit; i++)
-		if (pp->rlimit[i].resource == RLIMIT_MEMLOCK)
-			return &pp->rlimit[i];
-	return NULL;
-}
-
-/* Raising a hard limit is CAP_SYS_RESOURCE's of the initial user namespace. */
-static int graft_memlock_right(struct grafter *g, uint64_t bytes)
-{
-	const struct host *h = g->in->host;
-	struct rlimit64 own;
-
-	if (h->captured || getrlimit64(RLIMIT_MEMLOCK, &own) < 0 || bytes <= own.rlim_max)
-		return 0;
-	if (h->euid == 0 && !h->in_userns &&
-	    (h->cap_bounding & (UINT64_C(1) << CAP_SYS_RESOURCE)) != 0)
-		return 0;
-	return graft_refuse(g->e, EPERM, GRAFT_DOMAINS, "PERM",
-			    "%s: the runtime may lock %" PRIu64 " bytes itself and may not give "
-			    "more; set LimitMEMLOCK in the unit of what starts it",
-			    g->edits->memlock_why, (uint64_t)own.rlim_max);
-}
-
-static int graft_memlock(struct grafter *g)
-{
-	struct plan_process *pp = &g->p->process;
-	uint64_t bytes = g->edits->memlock.v;
-
-	if (!g->edits->memlock.set || pp->argv == NULL)
-		return 0;
-	int r = graft_memlock_right(g, bytes);
-	if (r < 0)
-		return r;
-	struct plan_rlimit *have = graft_find_memlock(pp);
-	if (have == NULL) {
-		struct plan_rlimit *v =
-			arena_array(g->p->arena, pp->n_rlimit + 1, sizeof(*pp->rlimit));
-		if (pp->n_rlimit > 0)
-			memcpy(v, pp->rlimit, pp->n_rlimit * sizeof(*v));
-		pp->rlimit = v;
-		have = &v[pp->n_rlimit++];
-	}
-	*have = (struct plan_rlimit){RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK", {bytes, bytes}};
-	return 0;
-}
-
-/* Registering memory pins it; 8 MiB is systemd's default, and programs fall back to TCP in silence.
- */
-#define GRAFT_MEMLOCK_SMALL ((uint64_t)1 << 30)
-
-static void graft_memlock_note(struct grafter *g)
-{
-	const struct plan_rlimit *have = graft_find_memlock(&g->p->process);
-	const struct plan_creds *c = &g->p->creds;
-	struct rlimit64 own = {RLIM64_INFINITY, RLIM64_INFINITY};
-	bool rdma = false;
-
-	for (size_t i = 0; i < g->edits->device.n; i++)
-		rdma = rdma || g->edits->device.v[i].domain == GRAFT_RDMA;
-	if (!g->in->host->captured)
-		(void)getrlimit64(RLIMIT_MEMLOCK, &own);
-	uint64_t soft = have != NULL ? have->limit.rlim_cur : own.rlim_cur;
-	if (!rdma || soft >= GRAFT_MEMLOCK_SMALL ||
-	    (c->caps.effective & (UINT64_C(1) << CAP_IPC_LOCK)) != 0)
-		return;
-	graft_note(g, GRAFT_RDMA, "MEMLOCK",
-		   arena_printf(g->p->arena,
-				"RLIMIT_MEMLOCK is %" PRIu64 " bytes, and registering memory needs "
-				"more; ask for org.greffon.graft.memlock",
-				soft));
-}
+/* ---- limits of the cgroup ---- */
 
 static bool graft_config_limits(const struct oci_config *c, const char *device)
 {
@@ -469,15 +304,12 @@ static int graft_merge(struct grafter *g)
 	if (r == 0)
 		r = graft_mounts(g);
 	if (r == 0)
-		r = graft_memlock(g);
+		r = plan_graft_process(g->p, g->in->host, g->edits, g->e);
 	if (r == 0)
 		r = graft_rdma_limits(g);
 	if (r < 0)
 		return r;
-	graft_env(g);
-	graft_groups(g);
-	graft_predict(g);
-	graft_memlock_note(g);
+	plan_graft_predict(g->p, g->in->host, g->edits);
 	for (size_t i = 0; i < g->edits->note.n; i++) {
 		const struct graft_note *n = &g->edits->note.v[i];
 		if (g->edits->request->strict && strcmp(n->code, "NARROW") != 0)

@@ -18,7 +18,8 @@ libgreffon_a_SOURCES += \
 	runtime/plan/sysctl.c
 libgreffon_a_SOURCES += \
 	runtime/plan/device.c runtime/plan/device.h \
-	runtime/plan/graft.c \
+	runtime/plan/graft.c runtime/plan/graft.h \
+	runtime/plan/graft_process.c \
 	runtime/plan/mask.c \
 	runtime/plan/mount.c \
 	runtime/plan/mountopt.c runtime/plan/mountopt.h

@@ -2,10 +2,13 @@
 #include "state/record.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
 
 #include "base/stamp.h"
 #include "cgroup/cgroup.h"
 #include "cgroup/rdt.h"
+#include "hooks/graft.h"
 #include "libocispec/json.h"
 #include "state/status.h"
 
@@ -62,6 +65,61 @@ static int record_parse_doc(const char *text, size_t len, struct arena *a, struc
 	return 0;
 }
 
+static const struct graft_edits *record_graft_to(const struct record_doc_graft *d, struct arena *a)
+{
+	struct graft_edits *ed = arena_new(a, struct graft_edits);
+
+	for (size_t i = 0; i < d->n_device; i++) {
+		const struct record_doc_graft_device *dev = &d->device[i];
+		int domain = graft_domain_find(dev->graft, strlen(dev->graft));
+		if (domain < 0)
+			continue; /* of a greffon that had another graft */
+		*ARENA_PUSH(a, &ed->device) = (struct graft_edit_device){
+			.domain = (enum graft_domain)domain,
+			.node = {.path = dev->path,
+				 .dev = makedev((unsigned int)dev->major.v,
+						(unsigned int)dev->minor.v)},
+			.owner = dev->owner,
+			.why = dev->why,
+		};
+	}
+	for (size_t i = 0; i < d->n_gid; i++)
+		*ARENA_PUSH(a, &ed->gid) = (gid_t)d->gid[i];
+	for (size_t i = 0; i < d->n_env; i++)
+		*ARENA_PUSH(a, &ed->env) =
+			(struct graft_edit_env){d->env[i].key, d->env[i].value, NULL};
+	ed->memlock = d->memlock;
+	ed->memlock_why = d->memlock_why;
+	return ed;
+}
+
+static struct record_doc_graft *record_graft_of(const struct graft_edits *ed, struct arena *a)
+{
+	struct record_doc_graft *d = arena_new(a, struct record_doc_graft);
+
+	d->device = arena_array(a, ed->device.n, sizeof(*d->device));
+	for (size_t i = 0; i < ed->device.n; i++) {
+		const struct graft_edit_device *dev = &ed->device.v[i];
+		d->device[d->n_device++] = (struct record_doc_graft_device){
+			.path = dev->node.path,
+			.major = {true, major(dev->node.dev)},
+			.minor = {true, minor(dev->node.dev)},
+			.graft = graft_domain_name(dev->domain),
+			.owner = dev->owner,
+			.why = dev->why,
+		};
+	}
+	d->gid = arena_array(a, ed->gid.n, sizeof(*d->gid));
+	for (size_t i = 0; i < ed->gid.n; i++)
+		d->gid[d->n_gid++] = ed->gid.v[i];
+	d->env = arena_array(a, ed->env.n, sizeof(*d->env));
+	for (size_t i = 0; i < ed->env.n; i++)
+		d->env[d->n_env++] = (struct oci_map_entry){ed->env.v[i].name, ed->env.v[i].value};
+	d->memlock = ed->memlock;
+	d->memlock_why = ed->memlock_why;
+	return d;
+}
+
 int record_parse(const char *text, size_t len, struct arena *a, struct record **out, struct err *e)
 {
 	struct record_doc *d;
@@ -104,6 +162,8 @@ int record_parse(const char *text, size_t len, struct arena *a, struct record **
 	for (size_t i = 0; i < r->n_annotation; i++)
 		r->annotation[i] =
 			(struct plan_annotation){d->annotations[i].key, d->annotations[i].value};
+	if (d->graft != NULL)
+		r->graft = record_graft_to(d->graft, a);
 	*out = r;
 	return 0;
 }
@@ -148,6 +208,8 @@ int record_write(const struct record *r, struct arena *a, const char **out, size
 				     record_true(r->rdt.monitor_made)};
 	if (r->rdt.group != NULL)
 		d.rdt = &rdt;
+	if (r->graft != NULL)
+		d.graft = record_graft_of(r->graft, a);
 	if (r->n_cgroup > 0)
 		d.cgroup = arena_array(a, r->n_cgroup, sizeof(*d.cgroup));
 	for (size_t i = 0; i < r->n_cgroup; i++)
@@ -186,6 +248,7 @@ void record_from_plan(struct record *r, const struct plan *p, const struct cgrou
 		.systemd_user = p->cgroup.unit.user,
 		.own_pidns = (p->ns.create & CLONE_NEWPID) != 0,
 		.no_new_keyring = !p->creds.new_keyring,
+		.graft = p->graft,
 		.annotation = p->annotation,
 		.n_annotation = p->n_annotation,
 	};

@@ -36,6 +36,8 @@ struct record {
 	bool no_new_keyring; /* of create: exec's processes keep their caller's as well */
 	bool poststop_run;   /* the marker that keeps poststop hooks from running twice */
 	const char *console; /* nothing but information */
+	/* devices, groups, memlock and variables that were grafted, and why; NULL: nothing was */
+	const struct graft_edits *graft;
 	struct plan_annotation *annotation;
 	size_t n_annotation;
 };

@@ -147,6 +147,25 @@ policy_files() {
 	rm -r /etc/greffon/graft.d
 }
 
+# What create found out is remembered: the bundle's config knows nothing of it.
+later_commands() {
+	local deny_all='{"devices": [{"allow": false, "access": "rwm"}]}'
+	new_bundle "$deny" "$(annotate profile=one rdma=mlx5_0 memlock=65536)" '.process.user = {uid: 1000, gid: 1000}'
+	with_args /bin/sleep 600
+	ct_create && ct_start
+	is "exec: the groups, variables and limits of the graft" \
+		"$(rt exec "$ID" /bin/sh -c 'id -G; echo $NCCL_DEBUG; ulimit -l
+			/bin/probe open /dev/infiniband/uverbs0 rw' 2>&1 | sed 's/=0$/=ENXIO/' | xargs)" \
+		"1000 27 WARN 64 /dev/infiniband/uverbs0:rw=ENXIO"
+	is "the record says what was grafted" "$(jq -c '[.graft.devices[].path] | sort' "$STATE/$ID/state.json")" \
+		'["/dev/infiniband/rdma_cm","/dev/infiniband/uverbs0","/dev/nvidia-uvm","/dev/nvidia1","/dev/nvidiactl"]'
+	ok "update: new device rules" rt update --resources - "$ID" <<<"$deny_all"
+	is "update: new device rules keep what was grafted" \
+		"$(rt exec "$ID" /bin/probe open /dev/nvidia1 rw /dev/nvidia0 rw 2>&1 | xargs)" \
+		"/dev/nvidia1:rw=ENXIO /dev/nvidia0:rw=ENOENT"
+	ct_drop
+}
+
 # systemd makes the device program of a unit anew when it is told to load its files again, or a property of the
 # unit changes, and it makes it of what it was told: a device that came another way is lost.
 reloads() {
@@ -194,6 +213,7 @@ else
 	memlock
 	numbers_of_others
 	policy_files
+	later_commands
 	reloads
 	costs
 fi
