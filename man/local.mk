@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 dist_man_MANS += \
 	man/greffon.1 \
+	man/greffon-completion.8 \
 	man/greffon-create.8 \
 	man/greffon-delete.8 \
 	man/greffon-events.8 \

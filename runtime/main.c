@@ -15,34 +15,6 @@
 #include "cmd/version.h"
 #include "state/store.h"
 
-struct main_options {
-	struct cmd_global g;
-	bool version;
-};
-
-#define MAIN_OPTION(name, letter, kind, member, value, help)                                       \
-	{                                                                                          \
-		name, letter, kind, offsetof(struct main_options, member), value, help             \
-	}
-static const struct cmd_option main_options[] = {
-	MAIN_OPTION("root", 0, CMD_STRING, g.root, "DIR", "folder of the containers' states"),
-	MAIN_OPTION("log", 0, CMD_STRING, g.log_path, "FILE", "append messages to this file"),
-	MAIN_OPTION("log-format", 0, CMD_STRING, g.log_format, "FORMAT", "text (default) or json"),
-	MAIN_OPTION("log-level", 0, CMD_STRING, g.log_level, "LEVEL",
-		    "error, warning (default) or debug"),
-	MAIN_OPTION("debug", 0, CMD_FLAG, g.debug, NULL, "the same as --log-level debug"),
-	MAIN_OPTION("systemd-cgroup", 0, CMD_FLAG, g.systemd_cgroup, NULL,
-		    "let systemd make the cgroups"),
-	MAIN_OPTION("cgroup-manager", 0, CMD_STRING, g.cgroup_manager, "MANAGER",
-		    "cgroupfs (default), systemd or disabled"),
-	MAIN_OPTION("rootless", 0, CMD_STRING, g.rootless, "MODE", "true, false or auto (default)"),
-	MAIN_OPTION("criu", 0, CMD_STRING, g.criu, "PATH",
-		    "accepted for callers of runc; has no effect"),
-	MAIN_OPTION("version", 'v', CMD_FLAG, version, NULL, "show the version"),
-	MAIN_OPTION("version", 'V', CMD_FLAG, version, NULL, "show the version"),
-	{0},
-};
-
 static const struct cmd_option main_no_options[] = {{0}};
 
 /* A standard descriptor that is closed would become the next file that is opened, and the
@@ -203,23 +175,23 @@ static int main_failed(int status, const struct err *e)
 
 static int main_run(struct arena *a, int argc, char **argv, char **envp)
 {
-	struct main_options o = {.g = {.arena = a, .argv = argv, .envp = envp}};
+	struct cmd_global g = {.arena = a, .argv = argv, .envp = envp};
 	struct options_result found = {0};
 	struct err e = {0};
-	int parsed = options_parse(main_options, CMD_STOP_AT_OPERAND, argc - 1, argv + 1, &o, a,
-				   &found, &e);
+	int parsed = options_parse(cmd_global_options, CMD_STOP_AT_OPERAND, argc - 1, argv + 1, &g,
+				   a, &found, &e);
 
-	if (main_log(&o.g, parsed < 0 ? NULL : &e) < 0 || parsed < 0)
+	if (main_log(&g, parsed < 0 ? NULL : &e) < 0 || parsed < 0)
 		return main_failed(1, &e);
-	if (found.help || (found.n_operands == 0 && !o.version))
-		return options_help_all(main_options, a) < 0 || !found.help;
-	if (o.version && version_print(a) == 0)
+	if (found.help || (found.n_operands == 0 && !g.version))
+		return options_help_all(cmd_global_options, a) < 0 || !found.help;
+	if (g.version && version_print(a) == 0)
 		return 0;
-	if (o.version) {
+	if (g.version) {
 		(void)err_set(&e, EIO, "write error on standard output");
 		return main_failed(1, &e);
 	}
-	if (main_check_global(&o.g, &e) < 0)
+	if (main_check_global(&g, &e) < 0)
 		return main_failed(1, &e);
 
 	const struct cmd *c = main_find(found.operands[0]);
@@ -229,7 +201,7 @@ static int main_run(struct arena *a, int argc, char **argv, char **envp)
 			      found.operands[0]);
 		return main_failed(1, &e);
 	}
-	int r = main_command(&o.g, c, found.n_operands - 1, found.operands + 1, &e);
+	int r = main_command(&g, c, found.n_operands - 1, found.operands + 1, &e);
 	return r < 0 ? main_failed(c->failure_status, &e) : r;
 }
 

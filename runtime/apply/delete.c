@@ -170,7 +170,6 @@ int container_delete(const struct store *s, const char *id, enum container_delet
 	if (strcmp(rec->boot_id, status_boot_id()) == 0)
 		container_cgroup(&cg, rec, &a);
 	r = cgroup_reopen(&cg, CGROUP_OPEN_DIRS, e);
-	cgroup_stop_ahead(&cg);
 	if (r == 0)
 		r = delete_kill(rec, &cg, e);
 	if (r == 0)

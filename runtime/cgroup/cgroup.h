@@ -127,12 +127,9 @@ int cgroup_kill_all(const struct cgroup *c, int sig, struct err *e);
 /* Pids of the cgroup and everything below, in arena memory. */
 int cgroup_pids(const struct cgroup *c, struct arena *a, pid_t **out, size_t *out_n, struct err *e);
 
-/* For a cgroup_destroy() that comes soon: the helper gets ready meanwhile. */
-void cgroup_stop_ahead(struct cgroup *c);
-
 /* Kills what is left, waits until it is empty (10 s), removes the directories leaf first (only
  * those below and including the container's own; empty parents that we made stay as with the
- * peers), and stops the unit. Missing: success. */
+ * peers), and has systemd forget the unit. Missing: success. */
 int cgroup_destroy(struct cgroup *c, struct err *e);
 
 /* Writes new settings to an existing container's cgroup (update) and sets them as properties of its

@@ -2,13 +2,20 @@
 #include "cgroup/unit.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <time.h>
 
 #include "base/io.h"
 #include "base/log.h"
 #include "cgroup/settings.h"
 #include "host/host.h"
+
+/* systemd takes a millisecond for it; busy, it may be asked. */
+#define UNIT_FORGET_MS 500
 
 int cgroup_request(const struct plan_cgroup *pc, struct arena *a, struct cgroup *out, struct err *e)
 {
@@ -56,7 +63,7 @@ int unit_wait(const struct plan_cgroup *pc, const struct host *h, struct cgroup 
 
 	if (r == 0)
 		unit_dirs(pc, h, c, cgroup);
-	else if (r == -EEXIST) /* another's */
+	else if (r == -EEXIST || r == -ENOTCONN) /* another's, or nobody's */
 		c->unit.left = false;
 	return r;
 }
@@ -166,13 +173,48 @@ int unit_set(const struct cgroup *c, const struct properties *all, struct err *e
 	return r < 0 ? r : systemd_set(&s, c->unit.name, all, e);
 }
 
-void cgroup_stop_ahead(struct cgroup *c)
+static long unit_elapsed_ms(const struct timespec *from)
 {
-	struct err why = {0};
+	struct timespec now;
 
-	if (c->unit.left && c->unit.bus.pid == 0 &&
-	    systemd_open(&c->unit.bus, c->unit.user, &why) < 0)
-		log_debug("%s", why.text); /* told when it is needed */
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - from->tv_sec) * 1000 + (now.tv_nsec - from->tv_nsec) / 1000000;
+}
+
+/* It lives without processes. */
+static bool unit_is_slice(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 6 && strcmp(name + n - 6, ".slice") == 0;
+}
+
+/* systemd forgets an empty scope by itself, and with it removes the file that the unit was kept in.
+ */
+static bool unit_is_forgotten(const struct cgroup_unit *u)
+{
+	autoarena struct arena a = {0};
+	const char *run = u->user ? getenv("XDG_RUNTIME_DIR") : "/run";
+	const char *dir = arena_printf(&a, "%s/systemd/transient", run != NULL ? run : "");
+	const char *file = arena_printf(&a, "%s/%s", dir, u->name);
+	autoclose int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	struct timespec from;
+
+	if (watch < 0 || inotify_add_watch(watch, dir, IN_DELETE | IN_ONLYDIR) < 0)
+		return false;
+	(void)clock_gettime(CLOCK_MONOTONIC, &from);
+	for (long left = UNIT_FORGET_MS; left > 0;) {
+		struct pollfd p = {.fd = watch, .events = POLLIN};
+		char events[4096];
+
+		if (access(file, F_OK) < 0)
+			return errno == ENOENT;
+		(void)poll(&p, 1, (int)left);
+		while (read(watch, events, sizeof(events)) > 0)
+			;
+		left = UNIT_FORGET_MS - unit_elapsed_ms(&from);
+	}
+	return false;
 }
 
 void unit_stop(struct cgroup *c)
@@ -182,11 +224,13 @@ void unit_stop(struct cgroup *c)
 
 	if (!u->left)
 		return;
+	u->left = false;
+	if (!u->sticky && !unit_is_slice(u->name) && unit_is_forgotten(u))
+		return;
 	int r = u->bus.pid > 0 ? 0 : systemd_open(&u->bus, u->user, &why);
 	if (r == 0)
 		r = systemd_stop(&u->bus, u->name, &why);
 	if (r < 0)
 		log_warn("stopping %s: %s", u->name, why.text);
-	u->left = false;
 	systemd_done(&u->bus);
 }

@@ -17,6 +17,7 @@ int unit_make_room(struct cgroup *c, const struct plan_cgroup *pc, struct err *e
 
 int unit_set(const struct cgroup *c, const struct properties *all, struct err *e);
 
-/* Stops the unit if it may be left. The processes and directories are gone by then, so that a
- * failure is a warning: systemd drops an empty scope by itself. */
+/* Waits until systemd has forgotten the unit, which it does when an empty one has ended, or else
+ * has it stopped; nothing if it can't be left. The processes and directories are gone by then, so
+ * that a failure is a warning: systemd drops an empty scope by itself. */
 void unit_stop(struct cgroup *c);

@@ -16,6 +16,7 @@ struct cmd_global {
 	const char *cgroup_manager; /* systemd, cgroupfs, disabled */
 	const char *rootless;	    /* true, false, auto */
 	const char *criu;
+	bool version;
 	struct arena *arena; /* lives as long as the command */
 	char **argv, **envp; /* of the whole process, for sealing */
 };
@@ -67,7 +68,10 @@ struct cmd {
 
 extern const struct cmd cmd_create, cmd_start, cmd_run, cmd_exec, cmd_state, cmd_kill, cmd_delete,
 	cmd_list, cmd_ps, cmd_pause, cmd_resume, cmd_update, cmd_events, cmd_spec, cmd_features,
-	cmd_plan, cmd_graft;
+	cmd_plan, cmd_graft, cmd_completion;
+
+/* The options before the command's name, ending with a row without a name (cmd/table.c). */
+extern const struct cmd_option cmd_global_options[];
 
 /* All commands in the order of the help text, NULL at the end (cmd/table.c). */
 extern const struct cmd *const cmd_table[];

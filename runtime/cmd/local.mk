@@ -2,6 +2,10 @@
 libgreffon_a_SOURCES += \
 	runtime/cmd/bring_up.c runtime/cmd/bring_up.h \
 	runtime/cmd/cmd.h \
+	runtime/cmd/completion.c runtime/cmd/completion.h \
+	runtime/cmd/completion_bash.c \
+	runtime/cmd/completion_fish.c \
+	runtime/cmd/completion_zsh.c \
 	runtime/cmd/create.c \
 	runtime/cmd/delete.c \
 	runtime/cmd/document.c runtime/cmd/document.h \

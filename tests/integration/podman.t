@@ -10,19 +10,27 @@ command -v podman >/dev/null || { skip "podman" "podman is not installed"; exit 
 PD=$WORK/podman
 mkdir -p "$PD"/{root,run,tmp}
 runtime_path=$(command -v "${lib_runtime[0]}")
+manager=cgroupfs
+if [ -n "$lib_systemd" ]; then
+	manager=systemd
+	# podman gives its runtime an environment of its own
+	printf '#!/bin/sh\nGREFFON_SYSTEMD_HELPER=%s exec %s "$@"\n' "${GREFFON_SYSTEMD_HELPER:-}" "$runtime_path" >"$PD/greffon"
+	chmod 755 "$PD/greffon"
+	runtime_path=$PD/greffon
+fi
 # RLIMIT_NOFILE can only be raised with CAP_SYS_RESOURCE, which a nested root may lack
 cat >"$PD/containers.conf" <<-CONF
 	[containers]
 	default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
 	[engine]
 	runtime = "$runtime_path"
-	cgroup_manager = "cgroupfs"
+	cgroup_manager = "$manager"
 	events_logger = "file"
 CONF
 export CONTAINERS_CONF=$PD/containers.conf
 pd() {
 	timeout --foreground -k 5 60 podman --root "$PD/root" --runroot "$PD/run" --tmpdir "$PD/tmp" \
-		--cgroup-manager cgroupfs --events-backend file --runtime "$runtime_path" "$@"
+		--cgroup-manager "$manager" --events-backend file --runtime "$runtime_path" "$@"
 }
 pd_end() {
 	pd rm --all --force --time 0 >/dev/null 2>&1
@@ -53,7 +61,7 @@ runs() {
 	pd run --rm --network none --no-such-option localhost/bb:1 true 2>"$WORK/err"
 	is "run: 125 when podman itself refuses" $? 125
 	is "run: in a terminal" "$(in_tty podman --root "$PD/root" --runroot "$PD/run" --tmpdir "$PD/tmp" \
-		--cgroup-manager cgroupfs --runtime "$runtime_path" run --rm -it --network none localhost/bb:1 \
+		--cgroup-manager "$manager" --runtime "$runtime_path" run --rm -it --network none localhost/bb:1 \
 		sh -c 'test -t 0 && test -t 1 && tty' | tail -n 1)" /dev/pts/0
 	is "run: user, workdir, environment" "$(pd run --rm --network none --user 7:8 --workdir /tmp -e A=b \
 		localhost/bb:1 sh -c 'echo $(id -u):$(id -g) $(pwd) $A' 2>"$WORK/err")" "7:8 /tmp b"
@@ -103,7 +111,7 @@ life() {
 	is "exec: 127 when the program is not found" $? 127
 	is "exec: user and environment" "$(pd exec --user 9 -e A=b life sh -c 'echo $(id -u) $A' 2>"$WORK/err")" "9 b"
 	is "exec: in a terminal" "$(in_tty podman --root "$PD/root" --runroot "$PD/run" --tmpdir "$PD/tmp" \
-		--cgroup-manager cgroupfs --runtime "$runtime_path" exec -it life sh -c 'test -t 0 && echo tty' | tail -n 1)" tty
+		--cgroup-manager "$manager" --runtime "$runtime_path" exec -it life sh -c 'test -t 0 && echo tty' | tail -n 1)" tty
 	is "exec: standard input" "$(echo ping | pd exec -i life cat 2>"$WORK/err")" ping
 	is "top" "$(pd top life args 2>"$WORK/err" | head -n 1)" COMMAND
 	ok "pause" pd pause life

@@ -14,8 +14,10 @@ if [ -z "$kind" ]; then
 	user=(setpriv --reuid=65534 --regid=65534 --groups=4242)
 	export GROUP_DIR=$WORK/group LOCKED_DIR=$WORK/locked TMPDIR=/tmp
 	script=$(realpath "$0")
+	flags=" ${lib_runtime[*]:1} "
+	flags=${flags/ --systemd-cgroup / } # this user has no systemd of his own
 	run_as() { # KIND COMMAND...
-		env -u XDG_RUNTIME_DIR RUNTIME="$WORK/runtime ${lib_runtime[*]:1}" ROOTLESS_KIND="$1" \
+		env -u XDG_RUNTIME_DIR GREFFON_TEST_ARGS= RUNTIME="$WORK/runtime $flags" ROOTLESS_KIND="$1" \
 			unshare -m --propagation private sh -c 'mount -t tmpfs -o nosuid,nodev,mode=1777 locked "$LOCKED_DIR" && exec "$@"' \
 			sh "${@:2}" bash "$script" &
 		wait $!

@@ -242,7 +242,7 @@ killed() {
 		sleep $delay
 		kill -KILL $pid 2>/dev/null
 		wait $pid 2>/dev/null
-		ct_delete --force
+		ok "killed after $delay s: delete" ct_delete --force
 		ok "killed after $delay s: no unit is left" wait_for no_unit "$UNIT"
 		ok "killed after $delay s: nothing is left" clean_of "$ID" "$BUNDLE"
 	done

@@ -143,6 +143,12 @@ tests_unit_netlink_test_CFLAGS = $(TEST_CC)
 tests_unit_netlink_test_LDFLAGS = $(TEST_LINK)
 tests_unit_netlink_test_LDADD = $(TEST_LIBS)
 
+UNIT_TESTS += tests/unit/completion_test
+tests_unit_completion_test_SOURCES = tests/unit/completion_test.c
+tests_unit_completion_test_CFLAGS = $(TEST_CC) -DTOP_SRCDIR=\"$(abs_top_srcdir)\"
+tests_unit_completion_test_LDFLAGS = $(TEST_LINK)
+tests_unit_completion_test_LDADD = $(TEST_LIBS)
+
 UNIT_TESTS += tests/unit/netdev_plan_test
 tests_unit_netdev_plan_test_SOURCES = tests/unit/netdev_plan_test.c
 tests_unit_netdev_plan_test_CFLAGS = $(TEST_CC)

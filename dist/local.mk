@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Completion scripts come from the program's own tables of options, so the program has to run here.
+if !CROSS_COMPILING
+bashcompdir = $(datadir)/bash-completion/completions
+zshcompdir = $(datadir)/zsh/site-functions
+fishcompdir = $(datadir)/fish/vendor_completions.d
+nodist_bashcomp_DATA = dist/completions/greffon
+nodist_zshcomp_DATA = dist/completions/_greffon
+nodist_fishcomp_DATA = dist/completions/greffon.fish
+CLEANFILES += $(nodist_bashcomp_DATA) $(nodist_zshcomp_DATA) $(nodist_fishcomp_DATA)
+dist/completions/greffon: greffon$(EXEEXT)
+	$(AM_V_GEN)mkdir -p $(@D) && ./greffon$(EXEEXT) completion bash >$@.new && mv -f $@.new $@
+dist/completions/_greffon: greffon$(EXEEXT)
+	$(AM_V_GEN)mkdir -p $(@D) && ./greffon$(EXEEXT) completion zsh >$@.new && mv -f $@.new $@
+dist/completions/greffon.fish: greffon$(EXEEXT)
+	$(AM_V_GEN)mkdir -p $(@D) && ./greffon$(EXEEXT) completion fish >$@.new && mv -f $@.new $@
+endif
