@@ -22,6 +22,11 @@ m4_foreach_w([flag], [-fstack-protector-strong -fstack-clash-protection -fcf-pro
 AS_IF([test "x$enable_asan" = xyes],
 	[HARDEN_CFLAGS="$HARDEN_CFLAGS -fsanitize=address,undefined -fno-omit-frame-pointer"],
 	[HARDEN_CFLAGS="$HARDEN_CFLAGS -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2"])
+AS_IF([test "x$enable_fuzz" = xyes], [
+	greffon_fuzz=""
+	GREFFON_TRY_FLAG([-fsanitize=fuzzer-no-link], [greffon_fuzz])
+	AS_IF([test -z "$greffon_fuzz"], [AC_MSG_ERROR([--enable-fuzz needs clang: configure with CC=clang])])
+	HARDEN_CFLAGS="$HARDEN_CFLAGS $greffon_fuzz"])
 HARDEN_LDFLAGS="-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code -Wl,--gc-sections"
 AS_IF([test "x$enable_static_link" = xyes],
 	[HARDEN_CFLAGS="$HARDEN_CFLAGS -fPIE"; HARDEN_LDFLAGS="$HARDEN_LDFLAGS -static-pie"],

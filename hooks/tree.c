@@ -17,7 +17,7 @@
 #define TREE_NAMES_MAX 4096
 
 /* Formats a path; false when it is longer than the kernel takes. */
-static bool tree_path(char out[static PATH_MAX], const char *fmt, va_list ap)
+PRINTF(2, 0) static bool tree_path(char out[static PATH_MAX], const char *fmt, va_list ap)
 {
 	int n = vsnprintf(out, PATH_MAX, fmt, ap);
 

@@ -67,7 +67,7 @@ void log_error(const struct err *e)
 	log_line(STDERR_FILENO, LOG_TEXT, LOG_LEVEL_ERROR, e->text);
 }
 
-static void log_message(enum log_level level, const char *fmt, va_list ap)
+PRINTF(2, 0) static void log_message(enum log_level level, const char *fmt, va_list ap)
 {
 	char msg[1500];
 

@@ -87,6 +87,8 @@ static void cgroupfs_mount_line(struct arena *a, char *line, struct cgroupfs_rea
 		if ((field[i] = cgroupfs_field(&rest)) == NULL)
 			return;
 	cgroupfs_unescape(field[4]);
+	if (field[3][0] != '/' || field[4][0] != '/')
+		return; /* "net:[4026531840]": no folder of a file system */
 	struct cgroupfs_mount *m = ARENA_PUSH(a, &read->mounts);
 	*m = (struct cgroupfs_mount){.id = field[0], .parent = field[1], .path = field[4]};
 	while (rest != NULL && strcmp(cgroupfs_field(&rest), "-") != 0)

@@ -6,6 +6,8 @@
 : "${GREFFON:=$PWD/greffon}"
 unset LISTEN_FDS LISTEN_PID XDG_RUNTIME_DIR NOTIFY_SOCKET
 umask 022
+# with a sanitizer: a command's memory ends with it
+export ASAN_OPTIONS=detect_leaks=0
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/greffon-golden-XXXXXX") || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT HUP TERM
