@@ -142,29 +142,39 @@ static bool status_has_word(const char *list, const char *word)
 	return false;
 }
 
+/* The v1 freezer's directory, else the v2 one, as cgroup_freeze() chooses. */
+static const struct record_cgroup *status_freezer(const struct record *r)
+{
+	const struct record_cgroup *found = NULL;
+
+	for (size_t i = 0; i < r->n_cgroup; i++) {
+		if (status_has_word(r->cgroup[i].controllers, "freezer"))
+			return &r->cgroup[i];
+		if (r->cgroup[i].v2)
+			found = &r->cgroup[i];
+	}
+	return found;
+}
+
 /* Only the one directory that can freeze is opened. */
 static bool status_frozen(const struct record *r)
 {
-	for (size_t i = 0; i < r->n_cgroup; i++) {
-		const struct record_cgroup *rc = &r->cgroup[i];
+	const struct record_cgroup *rc = status_freezer(r);
+	autoarena struct arena a = {0};
 
-		if (!status_has_word(rc->controllers, "freezer") && !(rc->v2 && r->n_cgroup == 1))
-			continue;
-		autoarena struct arena a = {0};
-		struct cgroup_dir dir = {
-			.controllers = rc->controllers,
-			.path = rc->path,
-			.v2 = rc->v2,
-			.fd = FD_NONE,
-			.tasks = FD_NONE,
-		};
-		struct cgroup c = {.manager = r->manager, .v = &dir, .n = 1, .arena = &a};
-		bool frozen =
-			cgroup_reopen(&c, CGROUP_OPEN_DIRS, NULL) == 0 && cgroup_is_frozen(&c) == 1;
-		cgroup_close(&c);
-		return frozen;
-	}
-	return false;
+	if (rc == NULL)
+		return false;
+	struct cgroup_dir dir = {
+		.controllers = rc->controllers,
+		.path = rc->path,
+		.v2 = rc->v2,
+		.fd = FD_NONE,
+		.tasks = FD_NONE,
+	};
+	struct cgroup c = {.manager = r->manager, .v = &dir, .n = 1, .arena = &a};
+	bool frozen = cgroup_reopen(&c, CGROUP_OPEN_DIRS, NULL) == 0 && cgroup_is_frozen(&c) == 1;
+	cgroup_close(&c);
+	return frozen;
 }
 
 /*
