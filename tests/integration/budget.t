@@ -24,7 +24,7 @@ create_calls() {
 	ct_drop
 	local calls clones execs helper processes=1
 	if [ -n "$lib_systemd" ]; then # of the helper's own process nothing counts but its birth
-		helper=$(grep -m 1 'greffon-systemd' "$WORK/trace" | cut -d ' ' -f 1)
+		helper=$(grep -m 1 'execveat(.*"greffon-systemd"' "$WORK/trace" | cut -d ' ' -f 1)
 		sed -i "/^${helper:-none} /d" "$WORK/trace"
 		processes=2
 	fi

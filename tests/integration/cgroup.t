@@ -81,7 +81,7 @@ devices() {
 others() {
 	held
 	local first=$ID first_pid=$PID first_bundle=$BUNDLE
-	new_bundle ".linux.cgroupsPath = \"$CG/$first\""
+	new_bundle ".linux.cgroupsPath = \"$CG_UNDER$first\""
 	with_args /bin/true
 	ct_run
 	is "another's cgroup: refused" "$RC" 1
