@@ -130,7 +130,7 @@ soft_roce() {
 	ip link add "rx${WORK##*-}" type dummy && ip link set "rx${WORK##*-}" up &&
 		rdma link add "rxe_${WORK##*-}" type rxe netdev "rx${WORK##*-}"
 	held "$cgns" "$(mounted ro)" ".linux.resources.rdma = {\"rxe_${WORK##*-}\": {hcaHandles: 3, hcaObjects: 1000}}"
-	seen "rdma" rdma.max "rxe_${WORK##*-} hca_handle=3 hca_object=1000"
+	seen "rdma" rdma.max "rxe_${WORK##*-} hca_handle=3 hca_object=1000 "
 	is "rdma: statistics" "$(rt events --stats "$ID" | jq -c '.data.rdma.rdma_limit[0] | [.device, .hca_handles, .hca_objects]')" \
 		"[\"rxe_${WORK##*-}\",3,1000]"
 	ct_drop
