@@ -207,7 +207,7 @@ static int main_run(struct arena *a, int argc, char **argv, char **envp)
 
 int main(int argc, char **argv, char **envp)
 {
-	struct arena a = {0};
+	static struct arena a; /* the memory ends with the process */
 	struct err e = {0};
 
 	/* Run with more rights than the caller has, its options and environment would be an
@@ -220,6 +220,5 @@ int main(int argc, char **argv, char **envp)
 	if (main_fill_stdio(&e) < 0)
 		return main_failed(1, &e);
 	main_signals();
-	/* the memory ends with the process */
 	return main_run(&a, argc, argv, envp);
 }
