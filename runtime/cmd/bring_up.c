@@ -8,6 +8,7 @@
 #include "apply/container.h"
 #include "base/log.h"
 #include "cgroup/systemd.h"
+#include "cmd/hardening.h"
 #include "host/host.h"
 #include "spec/load.h"
 
@@ -101,6 +102,7 @@ int bring_up_plan(const struct cmd_global *g, const struct bring_up_options *o, 
 		.bundle = b->path,
 		.no_pivot = o->no_pivot,
 		.no_new_keyring = o->no_new_keyring,
+		.strict = g->strict,
 		.notify_dir = notify_dir,
 		.seccomp_receiver = getenv(BRING_UP_SECCOMP_RECEIVER),
 		.systemd_user = bring_up_is_user(h),
@@ -162,6 +164,8 @@ int bring_up(const struct cmd_global *g, const struct bring_up_options *o, const
 	};
 	int r = store_check_id(id, e);
 
+	if (r == 0 && g->strict)
+		r = hardening_check(e);
 	/* the root, and paths of options, mean the caller's working directory, which loading
 	 * changes */
 	if (r == 0)

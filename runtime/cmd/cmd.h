@@ -12,6 +12,7 @@ struct cmd_global {
 	const char *log_format; /* text (default) or json */
 	const char *log_level;
 	bool debug;
+	bool strict; /* what can't be had or is not known is an error, not a warning */
 	bool systemd_cgroup;
 	const char *cgroup_manager; /* systemd, cgroupfs, disabled */
 	const char *rootless;	    /* true, false, auto */

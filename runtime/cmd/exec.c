@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "cmd/bring_up.h"
 #include "cmd/cmd.h"
+#include "cmd/hardening.h"
 #include "host/host.h"
 #include "libocispec/oci.h"
 #include "plan/exec.h"
@@ -216,6 +217,7 @@ static int exec_plan(const struct cmd_global *g, const struct exec_options *o, i
 	struct plan_options po = {
 		.id = rec->id,
 		.bundle = rec->bundle,
+		.strict = g->strict,
 		.no_new_keyring = rec->no_new_keyring, /* else it joins the container's */
 		.preserve_fds = (unsigned int)o->preserve_fds.v,
 		.console_socket = o->console_socket != NULL,
@@ -223,7 +225,10 @@ static int exec_plan(const struct cmd_global *g, const struct exec_options *o, i
 		.seccomp_receiver = getenv(BRING_UP_SECCOMP_RECEIVER),
 	};
 	bring_up_listen(&po);
-	int r = store_load_config(en, g->arena, &text, &len, e);
+	int r = g->strict ? hardening_check(e) : 0;
+
+	if (r == 0)
+		r = store_load_config(en, g->arena, &text, &len, e);
 
 	if (r == 0)
 		r = oci_config_parse(text, len, g->arena, &config, e);

@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "cmd/cmd.h"
 #include "cmd/document.h"
+#include "cmd/hardening.h"
 #include "cmd/version.h"
 #include "host/cgroupfs.h"
 #include "host/lsm.h"
@@ -217,6 +218,7 @@ static void features_host(struct json *j, struct arena *a)
 		return;
 	json_string(j, "org.greffon.host.apparmor", features_bool(lsm_has_apparmor(&h)));
 	json_string(j, "org.greffon.host.cgroup", cgroup[h.cgroups->mode]);
+	hardening_write(j, a);
 	json_string(j, "org.greffon.host.idmap",
 		    features_bool(sys_mount_setattr(FD_NONE, "", 0, &none) != -ENOSYS));
 	json_string(j, "org.greffon.host.rdma", features_bool(features_has_rdma(&h)));

@@ -12,6 +12,7 @@ libgreffon_a_SOURCES += \
 	runtime/cmd/events.c \
 	runtime/cmd/exec.c \
 	runtime/cmd/features.c \
+	runtime/cmd/hardening.c runtime/cmd/hardening.h \
 	runtime/cmd/graft.c runtime/cmd/graft.h \
 	runtime/cmd/graft_check.c \
 	runtime/cmd/graft_list.c \

@@ -22,6 +22,9 @@ const struct cmd_option cmd_global_options[] = {
 	GLOBAL_OPTION("log-level", 0, CMD_STRING, log_level, "LEVEL",
 		      "error, warning (default) or debug"),
 	GLOBAL_OPTION("debug", 0, CMD_FLAG, debug, NULL, "the same as --log-level debug"),
+	GLOBAL_OPTION(
+		"strict", 0, CMD_FLAG, strict, NULL,
+		"fail where a protection can't be had or something is left out with a warning"),
 	GLOBAL_OPTION("systemd-cgroup", 0, CMD_FLAG, systemd_cgroup, NULL,
 		      "let systemd make the cgroups"),
 	GLOBAL_OPTION("cgroup-manager", 0, CMD_STRING, cgroup_manager, "MANAGER",

@@ -59,18 +59,29 @@ static const char *creds_cap_names(struct arena *a, uint64_t caps)
 
 /* config.md "process": unknown names and those that can't be granted are a warning, not an error.
  */
-static void creds_warn(struct arena *a, const struct creds_refused *refused)
+static int creds_left_out(struct arena *a, const struct creds_refused *refused, bool strict,
+			  struct err *e)
 {
+	const char *text = NULL;
+
 	if (refused->n_unknown > 0 && refused->caps != 0)
-		log_warn("process.capabilities: left out: '%.60s' (%zu unknown), %s (not this "
-			 "host's to give)",
-			 refused->unknown, refused->n_unknown, creds_cap_names(a, refused->caps));
+		text = arena_printf(a, "'%.60s' (%zu unknown), %s (not this host's to give)",
+				    refused->unknown, refused->n_unknown,
+				    creds_cap_names(a, refused->caps));
 	else if (refused->n_unknown > 0)
-		log_warn("process.capabilities: left out: '%.60s' (%zu unknown)", refused->unknown,
-			 refused->n_unknown);
+		text = arena_printf(a, "'%.60s' (%zu unknown)", refused->unknown,
+				    refused->n_unknown);
 	else if (refused->caps != 0)
-		log_warn("process.capabilities: left out: %s (not this host's to give)",
-			 creds_cap_names(a, refused->caps));
+		text = arena_printf(a, "%s (not this host's to give)",
+				    creds_cap_names(a, refused->caps));
+	if (text != NULL && strict)
+		return err_set(
+			e, EINVAL,
+			"process.capabilities: can't be given, and --strict was asked for: %s",
+			text);
+	if (text != NULL)
+		log_warn("process.capabilities: left out: %s", text);
+	return 0;
 }
 
 /* A user namespace, new or joined, starts with every capability of the kernel, whatever the
@@ -90,10 +101,10 @@ static uint64_t creds_grantable(const struct plan *p, const struct host *h)
 	return (UINT64_C(2) << last) - 1;
 }
 
-static int creds_caps(struct plan *p, const struct oci_capabilities *c, const struct host *h,
+static int creds_caps(struct plan *p, const struct oci_capabilities *c, const struct plan_input *in,
 		      struct err *e)
 {
-	uint64_t can = creds_grantable(p, h);
+	uint64_t can = creds_grantable(p, in->host);
 	struct plan_caps *caps = &p->creds.caps;
 	struct creds_refused refused = {0};
 
@@ -102,7 +113,8 @@ static int creds_caps(struct plan *p, const struct oci_capabilities *c, const st
 	caps->effective = creds_cap_set(c->effective, c->n_effective, can, &refused);
 	caps->inheritable = creds_cap_set(c->inheritable, c->n_inheritable, can, &refused);
 	caps->ambient = creds_cap_set(c->ambient, c->n_ambient, can, &refused);
-	creds_warn(p->arena, &refused);
+	if (creds_left_out(p->arena, &refused, in->options->strict, e) < 0)
+		return -e->code;
 	/* capset(2) would refuse these with a bare EPERM */
 	uint64_t bad = caps->effective & ~caps->permitted;
 	if (bad != 0)
@@ -209,7 +221,7 @@ int plan_creds_build(struct plan *p, const struct plan_input *in, struct err *e)
 	/* absent capabilities are no capabilities, as with the peers; also for a container without
 	 * a process */
 	c->caps.set = o != NULL && o->capabilities != NULL;
-	int r = creds_caps(p, c->caps.set ? o->capabilities : &none, in->host, e);
+	int r = creds_caps(p, c->caps.set ? o->capabilities : &none, in, e);
 	if (r < 0 || o == NULL)
 		return r;
 	c->no_new_privs = o->no_new_privileges.v;

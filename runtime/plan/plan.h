@@ -386,6 +386,7 @@ struct plan_options {
 	const char *id;
 	const char *bundle; /* absolute */
 	bool no_pivot, no_new_keyring;
+	bool strict; /* what is left out with a warning is an error */
 	unsigned int preserve_fds;
 	unsigned int listen_fds;    /* of the caller's LISTEN_FDS */
 	const char *listen_fdnames; /* of the caller's LISTEN_FDNAMES; NULL: none */
