@@ -12,6 +12,7 @@ dist_man_MANS += \
 	man/greffon.conf.5 \
 	man/greffon-kill.8 \
 	man/greffon-list.8 \
+	man/greffon-mounts.8 \
 	man/greffon-pause.8 \
 	man/greffon-plan.8 \
 	man/greffon-ps.8 \

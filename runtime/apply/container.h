@@ -49,6 +49,12 @@ struct container_exec_options {
 int container_exec(const struct store_entry *en, const struct record *rec, const struct plan *p,
 		   const struct host *h, const struct container_exec_options *o, struct err *e);
 
+/* Adds the plan's mounts (plan_mounts_build(), whose types these are) to a running container, all
+ * of them or none, or removes what is mounted at their destinations, the last one first. */
+enum container_mounts { CONTAINER_MOUNTS_ADD, CONTAINER_MOUNTS_REMOVE };
+int container_mounts(const struct record *rec, const struct plan *p, const struct host *h,
+		     int types, enum container_mounts how, struct err *e);
+
 /* The record's cgroup directories, none open. */
 void container_cgroup(struct cgroup *out, const struct record *rec, struct arena *a);
 

@@ -5,6 +5,7 @@
 
 #include "apply/birth.h"
 #include "apply/container.h"
+#include "apply/exec.h"
 #include "apply/tty.h"
 #include "sys/sys.h"
 
@@ -32,6 +33,13 @@ static int exec_root(const struct procfs *pf, pid_t pid, int types, int *out, st
 	(void)snprintf(rel, sizeof(rel), "%d/root", (int)pid);
 	*out = openat(pf->fd, rel, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return *out < 0 ? err_sys(e, errno, "the container's root") : 0;
+}
+
+int exec_target(struct birth *b, const struct record *rec, int types, struct join_exec *out,
+		struct err *e)
+{
+	out->types = exec_types(&b->init.pf, rec->pid, types);
+	return exec_root(&b->init.pf, rec->pid, out->types, &out->root, e);
 }
 
 static int exec_cgroup(struct birth *b, const struct record *rec, const char *below, struct err *e)
@@ -90,8 +98,7 @@ static int exec_birth(struct birth *b, struct join_exec *target, const struct re
 	}
 	if (r < 0)
 		return r;
-	target->types = exec_types(&b->init.pf, rec->pid, o->types);
-	r = exec_root(&b->init.pf, rec->pid, target->types, &target->root, e);
+	r = exec_target(b, rec, o->types, target, e);
 	if (r == 0)
 		r = exec_cgroup(b, rec, o->cgroup, e);
 	if (r == 0)

@@ -363,13 +363,18 @@ static int init_exec_join(struct init *in, struct err *e)
 	return r == 0 ? init_follow(in, e) : r;
 }
 
+int init_enter(struct init *in, struct err *e)
+{
+	int r = init_exec_prepare(in, e);
+
+	return r == 0 ? init_exec_join(in, e) : r;
+}
+
 static int init_exec_script(struct init *in, struct err *e)
 {
 	const struct plan *p = in->p;
-	int r = init_exec_prepare(in, e);
+	int r = init_enter(in, e);
 
-	if (r == 0)
-		r = init_exec_join(in, e);
 	if (r == 0 && p->creds.new_keyring)
 		r = creds_keyring(p, &in->pf, e);
 	if (r < 0)

@@ -39,3 +39,7 @@ _Noreturn void init_run(struct init *in);
 
 /* The script of a process that exec adds to a container. */
 _Noreturn void init_exec(struct init *in);
+
+/* World: a child of the runtime's. After: in all namespaces of the container in->target, "/" its
+ * root, user 0 of its user namespace; nobody can look into it (CVE-2016-9962). */
+int init_enter(struct init *in, struct err *e);

@@ -18,6 +18,7 @@ libgreffon_a_SOURCES += \
 	runtime/cmd/graft_list.c \
 	runtime/cmd/kill.c \
 	runtime/cmd/list.c \
+	runtime/cmd/mounts.c \
 	runtime/cmd/options.c runtime/cmd/options.h \
 	runtime/cmd/pause.c \
 	runtime/cmd/plan.c \

@@ -13,3 +13,11 @@ struct oci_process;
  */
 int plan_exec_build(struct plan *p, struct arena *a, const struct plan_input *in,
 		    struct oci_process *process, int *out_types, struct err *e);
+
+/*
+ * The plan of mounts to add to (or remove from) a running container: in->config is the container's
+ * with the mounts in place of its own; errors name them as mounts[i]. types as above. -ENOTSUP: a
+ * mount that only a creation can make.
+ */
+int plan_mounts_build(struct plan *p, struct arena *a, const struct plan_input *in, int *out_types,
+		      struct err *e);

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mount.h>
+
+#include "apply/birth.h"
+#include "apply/container.h"
+#include "apply/exec.h"
+#include "apply/mount_open.h"
+#include "sys/path.h"
+#include "sys/sys.h"
+
+/* World: the runtime. Sources that only it can open, as detached mounts; the container attaches
+ * them. */
+static int hotmount_open(struct birth *b, struct err *e)
+{
+	const struct plan *p = b->p;
+
+	b->slots.n = p->mounts.n + 1;
+	b->slots.fd = arena_array(b->a, b->slots.n, sizeof(*b->slots.fd));
+	for (size_t i = 0; i < b->slots.n; i++)
+		b->slots.fd[i] = FD_NONE;
+	for (size_t i = 0; i < p->mounts.n; i++) {
+		const struct plan_mount *m = &p->mounts.v[i];
+		bool later = false;
+
+		if (m->open_at != AT_HOST || m->remount)
+			continue;
+		int fd = mount_open_bind(p, m, &b->init.pf, &later, e);
+		if (later)
+			return err_set(e, EPERM,
+				       "%s.source: '%s': taking a mount of the host needs "
+				       "CAP_SYS_ADMIN there",
+				       m->origin, m->source);
+		if (fd == -ENOSYS)
+			return err_sys(e, ENOSYS, "%s: open_tree(2), Linux 5.2", m->origin);
+		if (fd < 0)
+			return err_at(e, "%s", m->origin);
+		b->slots.fd[m->slot] = fd;
+	}
+	return 0;
+}
+
+/* What is open as fd, whatever has its name by now; through the trusted procfs, since umount2(2)
+ * takes nothing but a path. */
+static int hotmount_detach(const struct procfs *pf, int fd)
+{
+	char rel[40];
+
+	(void)snprintf(rel, sizeof(rel), "self/fd/%d", fd);
+	if (fchdir(pf->fd) < 0)
+		return -errno;
+	int r = umount2(rel, MNT_DETACH) < 0 ? -errno : 0;
+	return chdir("/") < 0 ? -errno : r;
+}
+
+static int hotmount_remove_one(const struct init *in, const struct plan_mount *m, int root,
+			       struct err *e)
+{
+	struct err why = {0};
+	autoclose int fd = path_open(root, m->target, O_PATH, &why);
+	int r = fd < 0 ? fd : hotmount_detach(&in->pf, fd);
+
+	if (r == -EINVAL)
+		return err_set(e, EINVAL, "%s.destination: nothing is mounted on '%s'", m->origin,
+			       m->target);
+	return r < 0 ? err_sys(e, -r, "%s.destination: '%s'", m->origin, m->target) : 0;
+}
+
+/* World: a process in the container's namespaces, "/" its root. All or nothing. */
+static int hotmount_add(struct init *in, int root, struct err *e)
+{
+	const struct plan_mounts *all = &in->p->mounts;
+
+	for (size_t i = 0; i < all->n; i++) {
+		struct plan one = *in->p;
+		one.mounts.v = &all->v[i];
+		one.mounts.n = 1;
+		int r = mount_attach(&one, in->slots, root, &in->pf, e);
+		if (r == 0)
+			continue;
+		while (i-- > 0)
+			(void)hotmount_remove_one(in, &all->v[i], root, NULL);
+		return r;
+	}
+	return 0;
+}
+
+static int hotmount_remove(struct init *in, int root, struct err *e)
+{
+	const struct plan_mounts *all = &in->p->mounts;
+
+	for (size_t i = all->n; i > 0; i--) {
+		int r = hotmount_remove_one(in, &all->v[i - 1], root, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static _Noreturn void hotmount_script(struct init *in,
+				      int (*change)(struct init *, int, struct err *))
+{
+	struct err e = {0};
+	int r = init_enter(in, &e);
+	autoclose int root = r < 0 ? FD_NONE : open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (r == 0 && root < 0)
+		r = err_sys(&e, errno, "the container's root");
+	if (r == 0) {
+		report_stage(in->report, STAGE_MOUNTS);
+		r = change(in, root, &e);
+	}
+	if (r == 0)
+		_exit(0);
+	report_fail(in->report, &e);
+	_exit(1);
+}
+
+static _Noreturn void hotmount_script_add(struct init *in)
+{
+	hotmount_script(in, hotmount_add);
+}
+
+static _Noreturn void hotmount_script_remove(struct init *in)
+{
+	hotmount_script(in, hotmount_remove);
+}
+
+static int hotmount_result(struct birth *b, struct err *e)
+{
+	int status = 0;
+	int r = sys_waitid_pidfd(b->pidfd, &status, 0);
+
+	fd_done(&b->pidfd);
+	if (r < 0)
+		return err_sys(e, -r, "waiting for the process in the container");
+	if (b->init.report->failed)
+		return err_take(e, &b->init.report->error);
+	return status == 0 ? 0
+			   : err_set(e, ECHILD,
+				     "the process in the container ended with status 0x%x", status);
+}
+
+int container_mounts(const struct record *rec, const struct plan *p, const struct host *h,
+		     int types, enum container_mounts how, struct err *e)
+{
+	struct arena a __attribute__((cleanup(arena_done))) = {0};
+	__attribute__((cleanup(birth_done))) struct birth b = BIRTH_EMPTY;
+	struct join_exec target = {.root = FD_NONE};
+	autoclose int pidfd = status_pidfd(rec);
+
+	if (pidfd < 0)
+		return err_set(e, ESRCH, "container not running: no such process");
+	target.pidfd = pidfd;
+	b.p = p;
+	b.host = h;
+	b.a = &a;
+	int r = birth_open(&b, NULL, FD_NONE, e);
+	if (r == 0 && how == CONTAINER_MOUNTS_ADD)
+		r = hotmount_open(&b, e);
+	if (r == 0)
+		r = exec_target(&b, rec, types, &target, e);
+	if (r < 0)
+		return r;
+	b.init.in_cgroup =
+		true; /* it stays in the runtime's: nothing is charged to the container */
+	b.init.target = &target;
+	r = birth_clone(
+		&b, how == CONTAINER_MOUNTS_ADD ? hotmount_script_add : hotmount_script_remove, e);
+	if (r == 0)
+		r = hotmount_result(&b, e);
+	else
+		birth_kill(&b);
+	fd_done(&target.root);
+	return r;
+}
