@@ -73,6 +73,8 @@ static void container_unit(struct cgroup *cg, const struct record *rec)
 	cg->unit.subgroup = rec->subgroup;
 	cg->unit.user = rec->systemd_user;
 	cg->unit.left = true;
+	/* of a create that was killed: what lives there is known to systemd alone */
+	cg->unit.sticky = rec->n_cgroup == 0;
 	for (size_t i = 0; i < rec->n_annotation; i++)
 		if (strcmp(rec->annotation[i].key, "org.systemd.property.CollectMode") == 0)
 			cg->unit.sticky = true;

@@ -25,7 +25,7 @@ struct cgroup_unit {
 	const char *name, *subgroup; /* NULL: no unit; processes in the unit's own cgroup */
 	bool user;		     /* of the user's own manager */
 	bool left;		     /* it is there, or may be: cgroup_destroy() stops it */
-	bool sticky;		     /* it stays when it failed, until somebody resets it */
+	bool sticky;		     /* it does not go by itself when its cgroup is gone */
 	bool tight;		     /* limits leave no room for the helper beside init */
 	struct systemd bus;	     /* the helper, from its start to cgroup_born() */
 };

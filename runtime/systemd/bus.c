@@ -2,6 +2,7 @@
 #include "systemd/bus.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -303,17 +304,33 @@ static bool bus_is_active(struct bus *b, const char *unit)
 	return strcmp(state, "active") == 0 || strcmp(state, "activating") == 0;
 }
 
-/* Nobody waits for the answer: mostly there is nothing to reset. */
+/* A call whose answer nobody waits for: mostly there is nothing to do. */
+static void bus_tell(struct bus *b, sd_bus_message *m)
+{
+	if (sd_bus_message_set_expect_reply(m, 0) >= 0 && sd_bus_send(b->bus, m, NULL) >= 0)
+		(void)sd_bus_flush(b->bus);
+}
+
 static void bus_reset_failed(struct bus *b, const char *unit)
 {
 	automessage *m = NULL;
 
 	if (sd_bus_message_new_method_call(b->bus, &m, BUS_DESTINATION, BUS_PATH, BUS_MANAGER,
-					   "ResetFailedUnit") < 0 ||
-	    sd_bus_message_append(m, "s", unit) < 0 || sd_bus_message_set_expect_reply(m, 0) < 0 ||
-	    sd_bus_send(b->bus, m, NULL) < 0)
-		return;
-	(void)sd_bus_flush(b->bus);
+					   "ResetFailedUnit") >= 0 &&
+	    sd_bus_message_append(m, "s", unit) >= 0)
+		bus_tell(b, m);
+}
+
+/* Stopping begins with SIGTERM, which an init that waits for its start does not hear: systemd would
+ * wait for 90 s. */
+static void bus_kill(struct bus *b, const char *unit)
+{
+	automessage *m = NULL;
+
+	if (sd_bus_message_new_method_call(b->bus, &m, BUS_DESTINATION, BUS_PATH, BUS_MANAGER,
+					   "KillUnit") >= 0 &&
+	    sd_bus_message_append(m, "ssi", unit, "all", SIGKILL) >= 0)
+		bus_tell(b, m);
 }
 
 /* 1: try again, 0: no use, -errno. pause_us grows. */
@@ -456,6 +473,8 @@ int bus_stop(struct bus *b, const struct wire_message *m, struct err *e)
 {
 	autobuserror why = SD_BUS_ERROR_NULL;
 	automessage *answer = NULL;
+
+	bus_kill(b, m->unit);
 	int r = sd_bus_call_method(b->bus, BUS_DESTINATION, BUS_PATH, BUS_MANAGER, "StopUnit", &why,
 				   &answer, "ss", m->unit, "replace");
 

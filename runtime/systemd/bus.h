@@ -40,5 +40,6 @@ int bus_set(struct bus *b, const struct wire_message *m, const char **out_droppe
  */
 int bus_attach(struct bus *b, const struct wire_message *m, struct err *e);
 
-/* StopUnit, waits for the job's end, ResetFailedUnit. A unit that is not loaded is success. */
+/* Kills what is left in it, StopUnit, waits for the job's end, ResetFailedUnit. A unit that is not
+ * loaded is success. */
 int bus_stop(struct bus *b, const struct wire_message *m, struct err *e);

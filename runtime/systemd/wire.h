@@ -22,7 +22,8 @@ enum wire_verb {
 			   scope */
 	WIRE_SET,	/* set properties of unit until it ends */
 	WIRE_ATTACH,	/* move process number into the unit's sub-cgroup text ("" for its own) */
-	WIRE_STOP,	/* stop unit and forget its failure; one that is not there is no error */
+	WIRE_STOP, /* kill and stop unit and forget its failure; one that is not there is no error
+		    */
 	/* helper -> runtime */
 	WIRE_DONE,   /* text: after WIRE_START the unit's cgroup, "/system.slice/x.scope"; unit:
 			names of the optional properties that this systemd does not have, or "" */
