@@ -79,6 +79,7 @@ int cgroup_destroy(struct cgroup *c, struct err *e)
 {
 	int r = 0;
 
+	unit_end(c);
 	/* the freezer last: it is what a killer needs for the others */
 	for (size_t i = 0; i < c->n; i++)
 		if (!cgroup_dir_has(&c->v[i], "freezer") && r == 0)

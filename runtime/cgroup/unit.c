@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +218,17 @@ static bool unit_is_forgotten(const struct cgroup_unit *u)
 	return false;
 }
 
+void unit_end(struct cgroup *c)
+{
+	struct cgroup_unit *u = &c->unit;
+
+	if (!u->left || u->sticky || unit_is_slice(u->name))
+		return;
+	if (c->n > 0)
+		(void)cgroup_kill_all(c, SIGKILL, NULL);
+	u->left = !unit_is_forgotten(u);
+}
+
 void unit_stop(struct cgroup *c)
 {
 	struct cgroup_unit *u = &c->unit;
@@ -225,8 +237,6 @@ void unit_stop(struct cgroup *c)
 	if (!u->left)
 		return;
 	u->left = false;
-	if (!u->sticky && !unit_is_slice(u->name) && unit_is_forgotten(u))
-		return;
 	int r = u->bus.pid > 0 ? 0 : systemd_open(&u->bus, u->user, &why);
 	if (r == 0)
 		r = systemd_stop(&u->bus, u->name, &why);

@@ -17,7 +17,13 @@ int unit_make_room(struct cgroup *c, const struct plan_cgroup *pc, struct err *e
 
 int unit_set(const struct cgroup *c, const struct properties *all, struct err *e);
 
-/* Waits until systemd has forgotten the unit, which it does when an empty one has ended, or else
- * has it stopped; nothing if it can't be left. The processes and directories are gone by then, so
- * that a failure is a warning: systemd drops an empty scope by itself. */
+/*
+ * Before the directories are removed: kills what is left and waits until systemd has noticed that
+ * the scope is empty, has removed its cgroup and forgotten it. With the cgroup removed by us the
+ * kernel may drop the notice. Nothing for a unit that does not go by itself.
+ */
+void unit_end(struct cgroup *c);
+
+/* After it: has a unit stopped that is still left. The processes and directories are gone by then,
+ * so that a failure is a warning: systemd drops an empty scope by itself, sooner or later. */
 void unit_stop(struct cgroup *c);
