@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "apply/mount.h"
 #include "apply/mount_legacy.h"
 #include "apply/mount_open.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "sys/path.h"
 #include "sys/sys.h"
@@ -33,17 +36,18 @@ static bool device_matches(int fd, const struct plan_node *n)
 	       st.st_rdev == n->dev;
 }
 
-/* The host's node with the same numbers, as a detached mount, or opened only (*out_legacy). */
-static int device_open_host(const struct plan_node *n, bool *out_legacy, struct err *e)
+/* The host's node at path, as a detached mount, or opened only (*out_legacy). */
+static int device_open_path(const struct plan_node *n, const char *path, bool *out_legacy,
+			    struct err *e)
 {
-	autoclose int fd = sys_open_tree(AT_FDCWD, n->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	autoclose int fd = sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	int r = fd < 0 ? fd
 		       : mount_set(fd, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, MS_PRIVATE);
 
 	*out_legacy = r == -ENOSYS;
 	if (*out_legacy) {
 		fd_done(&fd);
-		fd = open(n->path, O_PATH | O_CLOEXEC);
+		fd = open(path, O_PATH | O_CLOEXEC);
 		r = fd < 0 ? -errno : 0;
 	}
 	if (r < 0)
@@ -56,6 +60,35 @@ static int device_open_host(const struct plan_node *n, bool *out_legacy, struct 
 	return fd_take(&fd);
 }
 
+/* The kernel's own name of the numbers, for a node that has another one inside: "/dev/fuse" of
+ * 10:229 in buf. NULL: the host has no such device. */
+static const char *device_host_name(const struct plan_node *n, char buf[static 256])
+{
+	char path[64], text[2048];
+
+	(void)snprintf(path, sizeof(path), "/sys/dev/%s/%u:%u/uevent",
+		       S_ISBLK(n->mode) ? "block" : "char", major(n->dev), minor(n->dev));
+	if (io_read_control(AT_FDCWD, path, text, sizeof(text)) < 0)
+		return NULL;
+	const char *name = strstr(text, "\nDEVNAME=");
+	if (name == NULL)
+		return NULL;
+	name += strlen("\nDEVNAME=");
+	(void)snprintf(buf, 256, "/dev/%.*s", (int)strcspn(name, "\n"), name);
+	return buf;
+}
+
+static int device_open_host(const struct plan_node *n, bool *out_legacy, struct err *e)
+{
+	char buf[256];
+	int fd = device_open_path(n, n->path, out_legacy, e);
+
+	if (fd != -ENOENT && fd != -ENODEV)
+		return fd;
+	const char *other = device_host_name(n, buf);
+	return other == NULL ? fd : device_open_path(n, other, out_legacy, e);
+}
+
 /* Before 5.12. */
 static int device_bind_legacy(int from, int target, struct device_place at)
 {
@@ -65,10 +98,12 @@ static int device_bind_legacy(int from, int target, struct device_place at)
 	return made < 0 ? made : mount_legacy_add(made, MS_NOSUID | MS_NOEXEC);
 }
 
-static int device_bind(const struct plan_node *n, struct device_place at, struct err *e)
+static int device_bind(const struct plan_node *n, struct device_place at, bool any_name,
+		       struct err *e)
 {
 	bool legacy;
-	autoclose int fd = device_open_host(n, &legacy, e);
+	autoclose int fd = any_name ? device_open_host(n, &legacy, e)
+				    : device_open_path(n, n->path, &legacy, e);
 
 	if (fd < 0)
 		return fd;
@@ -93,7 +128,7 @@ static int device_existing(const struct plan_node *n, struct device_place at, st
 	if (device_matches(fd, n))
 		return 0;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && !S_ISFIFO(n->mode))
-		return device_bind(n, at, e);
+		return device_bind(n, at, false, e);
 	return err_set(e, EEXIST, "'%s' exists in the rootfs and is not this device", n->path);
 }
 
@@ -102,13 +137,13 @@ static int device_make_one(const struct plan_node *n, struct device_place at, st
 	struct err why = {0};
 
 	if (n->bind)
-		return device_bind(n, at, e);
+		return device_bind(n, at, true, e);
 	int r = path_mknod(at.at, at.rel, n->mode, n->dev, n->uid, n->gid, &why);
 	if (r == -EEXIST)
 		return device_existing(n, at, e);
 	if (r == -EPERM && !S_ISFIFO(n->mode)) {
 		log_debug("%s; binding the host's", why.text);
-		return device_bind(n, at, e);
+		return device_bind(n, at, true, e);
 	}
 	return r < 0 ? err_take(e, &why) : 0;
 }

@@ -29,7 +29,9 @@ const struct cmd_option cmd_global_options[] = {
 		      "let systemd make the cgroups"),
 	GLOBAL_OPTION("cgroup-manager", 0, CMD_STRING, cgroup_manager, "MANAGER",
 		      "cgroupfs (default), systemd or disabled"),
-	GLOBAL_OPTION("rootless", 0, CMD_STRING, rootless, "MODE", "true, false or auto (default)"),
+	GLOBAL_OPTION(
+		"rootless", 0, CMD_STRING, rootless, "MODE",
+		"true, false or auto: accepted for callers of runc; the caller's rights decide"),
 	GLOBAL_OPTION("criu", 0, CMD_STRING, criu, "PATH",
 		      "accepted for callers of runc; has no effect"),
 	GLOBAL_OPTION("version", 'v', CMD_FLAG, version, NULL, "show the version"),

@@ -25,7 +25,7 @@ cat >"$PD/containers.conf" <<-CONF
 	runtime = "under-test"
 	events_logger = "file"
 	runtime_supports_json = ["under-test"]
-	runtime_supports_nocgroups = ["under-test"]
+	runtime_supports_nocgroup = ["under-test"]
 	[engine.runtimes]
 	under-test = ["$runtime_path"]
 CONF

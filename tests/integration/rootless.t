@@ -198,6 +198,9 @@ devices() {
 	else
 		skip "$(t "devices: the host's node is bound")" "no /dev/fuse here"
 	fi
+	new_bundle '.linux.devices = [{path: "/dev/greffon-zero", type: "c", major: 1, minor: 5}]'
+	run_sh 'stat -c %t:%T /dev/greffon-zero; head -c 1 /dev/greffon-zero | wc -c'
+	is "$(t "devices: the host's node of another name is found by its numbers")" "$(xargs <<<"$OUT")" "1:5 1"
 	new_bundle '.linux.devices = [{path: "/dev/greffon-none", type: "c", major: 10, minor: 250}]'
 	run_sh true
 	like "$(t "devices: one that the host has not is refused by name")" "$RC $(error_line)" "1 *linux.devices\[0\]*"
