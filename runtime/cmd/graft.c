@@ -2,9 +2,11 @@
 #include "cmd/graft.h"
 
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "base/io.h"
 #include "base/log.h"
+#include "cmd/target.h"
 #include "host/host.h"
 #include "libocispec/oci.h"
 #include "spec/load.h"
@@ -204,6 +206,37 @@ static int graft_check(const struct graft_options *o, const struct host *h, stru
 	return r < 0 ? r : wrong > 0;
 }
 
+/* ---- graft show ---- */
+
+/* What create put on record, and whether the numbers are still the drivers'. */
+static int graft_show(const struct cmd_global *g, const char *id, const struct host *h,
+		      struct err *e)
+{
+	autotarget struct target t = TARGET_EMPTY;
+	struct err stale = {0};
+	int r = target_open(&t, g, id, STORE_NO_LOCK, e);
+
+	if (r < 0)
+		return r;
+	const struct graft_edits *ed = t.record->graft;
+	const char *text = ed == NULL ? "nothing is grafted\n" : "";
+	for (size_t i = 0; ed != NULL && i < ed->device.n; i++) {
+		const struct graft_edit_device *d = &ed->device.v[i];
+		text = arena_printf(g->arena, "%sdevice   %-32s c %u:%u  %s (%s)\n", text,
+				    d->node.path, major(d->node.dev), minor(d->node.dev),
+				    d->owner != NULL ? d->owner : "shared", d->why);
+		if (graft_stale_check(h, d->node.path, d->node.dev, id, g->arena, &stale) < 0)
+			text = arena_printf(g->arena, "%sstale    %s\n", text, stale.text);
+	}
+	for (size_t i = 0; ed != NULL && i < ed->gid.n; i++)
+		text = arena_printf(g->arena, "%sgroup    %u\n", text, ed->gid.v[i]);
+	for (size_t i = 0; ed != NULL && i < ed->env.n; i++)
+		text = arena_printf(g->arena, "%senv      %s=%s\n", text, ed->env.v[i].name,
+				    ed->env.v[i].value);
+	r = graft_print(text, strlen(text), e);
+	return r < 0 ? r : stale.code != 0 ? 5 : 0;
+}
+
 static int graft_run(const struct cmd_global *g, const void *options, int n, char **operands,
 		     struct err *e)
 {
@@ -214,15 +247,24 @@ static int graft_run(const struct cmd_global *g, const void *options, int n, cha
 	} words[] = {{"list", graft_list}, {"plan", graft_plan}, {"check", graft_check}};
 	const struct graft_options *o = options;
 	__attribute__((cleanup(host_done))) struct host h = {.root = FD_NONE};
+	bool show = strcmp(operands[0], "show") == 0;
 
-	(void)n;
-	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		if (strcmp(operands[0], words[i].name) != 0)
-			continue;
-		int r = host_open_tree(&h, o->host != NULL ? o->host : "/", g->arena, e);
-		return r < 0 ? r : words[i].run(o, &h, g->arena, e);
-	}
-	return err_set(e, EINVAL, "'%.100s' is none of list, plan, check", operands[0]);
+	if (show && o->host != NULL)
+		return err_set(e, EINVAL, "--host: graft show is about a container of this node");
+	if (show && (o->format != NULL || graft_only_plan(o, "show", e) < 0))
+		return err_set(e, EINVAL, "graft show takes no options");
+	if (n != 1 + show)
+		return err_set(e, EINVAL, "graft %s: %s", operands[0],
+			       show ? "needs the id of a container" : "takes no further operand");
+	int r = host_open_tree(&h, o->host != NULL ? o->host : "/", g->arena, e);
+	if (r == 0 && show)
+		return graft_show(g, operands[1], &h, e);
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(words); i++)
+		if (strcmp(operands[0], words[i].name) == 0)
+			return words[i].run(o, &h, g->arena, e);
+	return r < 0 ? r
+		     : err_set(e, EINVAL, "'%.100s' is none of list, plan, check, show",
+			       operands[0]);
 }
 
 #define GRAFT_OPTION(name, letter, kind, member, value, help)                                      \
@@ -244,13 +286,13 @@ static const struct cmd_option graft_options[] = {
 
 const struct cmd cmd_graft = {
 	.name = "graft",
-	.args = "list|plan|check",
+	.args = "list|plan|check|show [ID]",
 	.summary = "show what of the node's fabrics can go into a container, and what would",
 	.options = graft_options,
 	.options_size = sizeof(struct graft_options),
 	.order = CMD_PERMUTE,
 	.min_operands = 1,
-	.max_operands = 1,
+	.max_operands = 2,
 	.failure_status = 1,
 	.run = graft_run,
 };

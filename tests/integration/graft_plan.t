@@ -135,4 +135,5 @@ done
 
 like "graft plan: an option of plan before another word is refused" \
 	"$("${lib_runtime[@]}" graft list -a gpu=all 2>&1)" "*--annotation: belongs to graft plan*"
-like "graft: an unknown word is refused" "$("${lib_runtime[@]}" graft grow 2>&1)" "*none of list, plan, check*"
+like "graft: an unknown word is refused" "$("${lib_runtime[@]}" graft grow 2>&1)" "*none of list, plan, check, show*"
+like "graft show: needs a container" "$("${lib_runtime[@]}" graft show 2>&1)" "*needs the id of a container*"
