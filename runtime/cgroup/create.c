@@ -181,6 +181,8 @@ static int create_without(const struct plan_cgroup *pc, const struct host *h, st
 static int create_dir(const struct plan_cgroup *pc, const struct host *h, struct cgroup *c,
 		      struct cgroup_dir *d, struct err *e)
 {
+	if (d->v2 && create_needs_v2(pc, c))
+		v2_prepare(d, pc, c->arena);
 	int r = create_mkdir(d->path, c->arena);
 
 	if (r < 0 && create_is_refused(h, -r))

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -200,31 +201,47 @@ static bool v2_unit_enable(const struct cgroup_dir *d, const struct plan_cgroup 
 	return v2_check(d, pc, a, &why) == 0;
 }
 
-int v2_enable(const struct cgroup_dir *d, const struct plan_cgroup *pc, struct arena *a,
-	      struct err *e)
+/* From the mount down to the parent of the directory; what is missing there is made. Whatever can't
+ * be had, making the directory itself or v2_check() reports. */
+static void v2_descend(const struct cgroup_dir *d, struct arena *a)
 {
 	autoclose int dir = open(d->mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char *rest = arena_strdup(a, d->path + strlen(d->mount));
 	char *last = strrchr(rest, '/');
 
-	if (dir < 0)
-		return err_sys(e, errno, "%s", d->mount);
 	if (last != NULL)
 		*last = '\0';
-	/* systemd has passed on what it knows, and its slices are not ours to change without need
-	 */
-	if (pc->manager == CGROUP_SYSTEMD && v2_unit_enable(d, pc, a))
-		return 0;
-	v2_pass_on(dir, a);
-	for (char *name = strsep(&rest, "/"); name != NULL; name = strsep(&rest, "/")) {
+	if (dir >= 0)
+		v2_pass_on(dir, a);
+	for (char *name = strsep(&rest, "/"); name != NULL && dir >= 0; name = strsep(&rest, "/")) {
 		if (*name == '\0')
 			continue;
 		int next = openat(dir, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (next < 0)
-			return err_sys(e, errno, "%s: '%s'", d->path, name);
+		if (next < 0 && errno == ENOENT &&
+		    (mkdirat(dir, name, 0755) == 0 || errno == EEXIST))
+			next = openat(dir, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		fd_done(&dir);
 		dir = next;
-		v2_pass_on(dir, a);
+		if (dir >= 0)
+			v2_pass_on(dir, a);
+	}
+}
+
+void v2_prepare(const struct cgroup_dir *d, const struct plan_cgroup *pc, struct arena *a)
+{
+	if (pc->manager != CGROUP_SYSTEMD)
+		v2_descend(d, a);
+}
+
+int v2_enable(const struct cgroup_dir *d, const struct plan_cgroup *pc, struct arena *a,
+	      struct err *e)
+{
+	if (pc->manager == CGROUP_SYSTEMD) {
+		/* it has passed on what it knows, and its slices are not ours to change without
+		 * need */
+		if (v2_unit_enable(d, pc, a))
+			return 0;
+		v2_descend(d, a);
 	}
 	return v2_check(d, pc, a, e);
 }
