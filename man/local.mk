@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 dist_man_MANS += \
 	man/greffon.1 \
+	man/greffon-checkpoint.8 \
 	man/greffon-completion.8 \
 	man/greffon-create.8 \
 	man/greffon-delete.8 \
@@ -16,6 +17,7 @@ dist_man_MANS += \
 	man/greffon-pause.8 \
 	man/greffon-plan.8 \
 	man/greffon-ps.8 \
+	man/greffon-restore.8 \
 	man/greffon-resume.8 \
 	man/greffon-run.8 \
 	man/greffon-spec.8 \

@@ -112,8 +112,6 @@ static int main_check_global(const struct cmd_global *g, struct err *e)
 	    strcmp(r, "auto") != 0)
 		return err_set(e, EINVAL, "--rootless: must be true, false or auto, got '%.100s'",
 			       r);
-	if (g->criu != NULL)
-		log_warn("--criu: has no effect; criu is looked up in PATH");
 	return cmd_manager(g, &manager, e);
 }
 

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 libgreffon_a_SOURCES += \
 	runtime/apply/birth.c runtime/apply/birth.h \
+	runtime/apply/checkpoint.c \
 	runtime/apply/clone.c runtime/apply/clone.h \
 	runtime/apply/container.h \
 	runtime/apply/create.c \
 	runtime/apply/creds.c runtime/apply/creds.h \
+	runtime/apply/criu.def runtime/apply/criu.h runtime/apply/criu_image.c runtime/apply/criu_image.h \
+	runtime/apply/criu_message.c runtime/apply/criu_mounts.c runtime/apply/criu_run.c \
 	runtime/apply/delete.c \
 	runtime/apply/exec.c \
 	runtime/apply/find.c \
@@ -16,6 +19,7 @@ libgreffon_a_SOURCES += \
 	runtime/apply/notify.c \
 	runtime/apply/process.c \
 	runtime/apply/report.c runtime/apply/report.h \
+	runtime/apply/restore.c \
 	runtime/apply/ring.c runtime/apply/ring.h \
 	runtime/apply/sched.c \
 	runtime/apply/seal.c runtime/apply/seal.h \

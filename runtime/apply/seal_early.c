@@ -41,7 +41,8 @@ static bool seal_early_starts(const char *text, const char *with)
 bool seal_early_wants(const char *command)
 {
 	return seal_early_same(command, "create") || seal_early_same(command, "run") ||
-	       seal_early_same(command, "exec") || seal_early_same(command, "mounts");
+	       seal_early_same(command, "exec") || seal_early_same(command, "restore") ||
+	       seal_early_same(command, "mounts");
 }
 
 #if RAW_CALL

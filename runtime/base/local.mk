@@ -8,4 +8,5 @@ libgreffon_a_SOURCES += \
 	runtime/base/num.c runtime/base/num.h \
 	runtime/base/json.c runtime/base/json.h \
 	runtime/base/signame.c runtime/base/signame.h \
-	runtime/base/stamp.c runtime/base/stamp.h
+	runtime/base/stamp.c runtime/base/stamp.h \
+	runtime/base/protobuf.c runtime/base/protobuf.h

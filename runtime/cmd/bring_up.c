@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "apply/container.h"
+#include "apply/criu.h"
 #include "base/log.h"
 #include "cgroup/systemd.h"
 #include "cmd/hardening.h"
@@ -144,6 +145,21 @@ static const char *bring_up_notify_dir(const struct container_options *co, const
 	return co->notify_socket == NULL ? NULL : arena_printf(a, "%s/%s/notify", s->root_path, id);
 }
 
+/* What was restored has said long ago that it is ready. */
+static const char *bring_up_ready_socket(enum bring_up_how how)
+{
+	return how == BRING_UP_RESTORE ? NULL : bring_up_notify_socket();
+}
+
+/* criu: of restore, else NULL. */
+static int bring_up_container(const struct store *s, const struct plan *p, const struct host *h,
+			      const struct container_options *co, const struct criu_options *criu,
+			      struct err *e)
+{
+	return criu != NULL ? container_restore(s, p, h, co, criu, e)
+			    : container_create(s, p, h, co, e);
+}
+
 int bring_up(const struct cmd_global *g, const struct bring_up_options *o, const char *id,
 	     enum bring_up_how how, struct err *e)
 {
@@ -157,8 +173,8 @@ int bring_up(const struct cmd_global *g, const struct bring_up_options *o, const
 		.console_socket = o->console_socket,
 		.pid_file = o->pid_file,
 		.pidfd_socket = o->pidfd_socket,
-		.notify_socket = bring_up_notify_socket(),
-		.run = how == BRING_UP_RUN,
+		.notify_socket = bring_up_ready_socket(how),
+		.run = how != BRING_UP_CREATE,
 		.detach = o->detach,
 		.keep = o->keep,
 	};
@@ -193,5 +209,5 @@ int bring_up(const struct cmd_global *g, const struct bring_up_options *o, const
 	systemd = (struct systemd){0};
 	co.config_text = b.text;
 	co.config_len = b.len;
-	return container_create(&s, &p, &h, &co, e);
+	return bring_up_container(&s, &p, &h, &co, o->criu, e);
 }

@@ -5,11 +5,14 @@
 
 #include "cmd/cmd.h"
 
-/* What create and run share: their options, and the way from a bundle to a container. */
+struct criu_options;
+
+/* What create, run and restore share: their options, and the way from a bundle to a container. */
 struct bring_up_options {
 	const char *bundle, *config, *console_socket, *pid_file, *pidfd_socket;
 	bool no_pivot, no_new_keyring, detach, keep;
 	struct opt_u64 preserve_fds;
+	const struct criu_options *criu; /* of restore, for BRING_UP_RESTORE */
 };
 
 #define BRING_UP_OPTION(name, letter, kind, member, value, help)                                   \
@@ -39,9 +42,10 @@ struct bring_up_options {
 /* Of the caller's environment: crun's name for the socket of a seccomp agent. */
 #define BRING_UP_SECCOMP_RECEIVER "RUN_OCI_SECCOMP_RECEIVER"
 
-enum bring_up_how { BRING_UP_CREATE, BRING_UP_RUN };
+enum bring_up_how { BRING_UP_CREATE, BRING_UP_RUN, BRING_UP_RESTORE };
 
-/* Loads the bundle, plans and creates (run: runs) container id. Exit status or -errno. */
+/* Loads the bundle, plans and creates (run: runs, restore: restores) container id. Exit status or
+ * -errno. */
 int bring_up(const struct cmd_global *g, const struct bring_up_options *o, const char *id,
 	     enum bring_up_how how, struct err *e);
 

@@ -232,7 +232,8 @@ static void features_host(struct json *j, struct arena *a)
 static void features_annotations(struct json *j, struct arena *a)
 {
 	/* All that let a config change something on the host's side. */
-	static const char *const unsafe[] = {"org.greffon.", "org.systemd.property.", "run.oci."};
+	static const char *const unsafe[] = {"org.criu.config", "org.greffon.",
+					     "org.systemd.property.", "run.oci."};
 	const struct scmp_version *v = seccomp_version();
 
 	json_open(j, "annotations", '{');
@@ -242,7 +243,7 @@ static void features_annotations(struct json *j, struct arena *a)
 	json_string(j, "org.greffon.commit", version_commit());
 	features_host(j, a);
 	json_string(j, "org.greffon.version", PACKAGE_VERSION);
-	json_string(j, "org.opencontainers.runc.checkpoint.enabled", "false");
+	json_string(j, "org.opencontainers.runc.checkpoint.enabled", "true");
 	json_close(j, '}');
 	features_strings(j, "potentiallyUnsafeConfigAnnotations", unsafe, ARRAY_LEN(unsafe));
 }

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 libgreffon_a_SOURCES += \
 	runtime/cmd/bring_up.c runtime/cmd/bring_up.h \
+	runtime/cmd/checkpoint.c \
 	runtime/cmd/cmd.h \
 	runtime/cmd/completion.c runtime/cmd/completion.h \
 	runtime/cmd/completion_bash.c \
 	runtime/cmd/completion_fish.c \
 	runtime/cmd/completion_zsh.c \
 	runtime/cmd/create.c \
+	runtime/cmd/criu.c runtime/cmd/criu.h \
 	runtime/cmd/delete.c \
 	runtime/cmd/document.c runtime/cmd/document.h \
 	runtime/cmd/events.c \
@@ -23,6 +25,7 @@ libgreffon_a_SOURCES += \
 	runtime/cmd/pause.c \
 	runtime/cmd/plan.c \
 	runtime/cmd/ps.c \
+	runtime/cmd/restore.c \
 	runtime/cmd/resume.c \
 	runtime/cmd/run.c \
 	runtime/cmd/spec.c \

@@ -5,10 +5,10 @@
 #include <string.h>
 
 const struct cmd *const cmd_table[] = {
-	&cmd_create, &cmd_start,  &cmd_run,    &cmd_exec,	&cmd_state,
-	&cmd_kill,   &cmd_delete, &cmd_list,   &cmd_ps,		&cmd_pause,
-	&cmd_resume, &cmd_update, &cmd_events, &cmd_spec,	&cmd_features,
-	&cmd_plan,   &cmd_graft,  &cmd_mounts, &cmd_completion, NULL,
+	&cmd_create, &cmd_start,      &cmd_run,	       &cmd_exec,  &cmd_state,	  &cmd_kill,
+	&cmd_delete, &cmd_list,	      &cmd_ps,	       &cmd_pause, &cmd_resume,	  &cmd_update,
+	&cmd_events, &cmd_checkpoint, &cmd_restore,    &cmd_spec,  &cmd_features, &cmd_plan,
+	&cmd_graft,  &cmd_mounts,     &cmd_completion, NULL,
 };
 
 #define GLOBAL_OPTION(name, letter, kind, member, value, help)                                     \
@@ -33,7 +33,7 @@ const struct cmd_option cmd_global_options[] = {
 		"rootless", 0, CMD_STRING, rootless, "MODE",
 		"true, false or auto: accepted for callers of runc; the caller's rights decide"),
 	GLOBAL_OPTION("criu", 0, CMD_STRING, criu, "PATH",
-		      "accepted for callers of runc; has no effect"),
+		      "the criu program for checkpoint and restore (default: looked for)"),
 	GLOBAL_OPTION("version", 'v', CMD_FLAG, version, NULL, "show the version"),
 	GLOBAL_OPTION("version", 'V', CMD_FLAG, version, NULL, "show the version"),
 	{0},

@@ -21,7 +21,7 @@ int version_print(struct arena *a)
 					"%s version %s\n"
 					"commit: %s\n"
 					"spec: 1.3.0\n" VERSION_SYSTEMD
-					" +SELINUX +APPARMOR +CAP +SECCOMP +EBPF +YAJL\n",
+					" +SELINUX +APPARMOR +CAP +SECCOMP +EBPF +CRIU +YAJL\n",
 					PACKAGE_NAME, PACKAGE_VERSION, version_commit());
 
 	return io_write_all(STDOUT_FILENO, text, strlen(text));

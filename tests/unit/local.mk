@@ -22,6 +22,12 @@ tests_unit_options_test_CFLAGS = $(TEST_CC)
 tests_unit_options_test_LDFLAGS = $(TEST_LINK)
 tests_unit_options_test_LDADD = $(TEST_LIBS)
 
+UNIT_TESTS += tests/unit/criu_test
+tests_unit_criu_test_SOURCES = tests/unit/criu_test.c tests/unit/plan_fixture.h
+tests_unit_criu_test_CFLAGS = $(TEST_CC)
+tests_unit_criu_test_LDFLAGS = $(TEST_LINK)
+tests_unit_criu_test_LDADD = $(TEST_LIBS)
+
 UNIT_TESTS += tests/unit/record_test
 tests_unit_record_test_SOURCES = tests/unit/record_test.c
 tests_unit_record_test_CFLAGS = $(TEST_CC)
