@@ -109,6 +109,11 @@ static int limits_memory_v1(struct limits *l, const struct oci_memory *m)
 	if (r == 0 && m->disable_oom_killer.v)
 		r = limits_add(l, "linux.resources.memory.disableOOMKiller", "memory",
 			       "memory.oom_control", false, "1");
+	/* the one limit of kernel memory that v1 still keeps; a kernel may be built without */
+	if (r == 0 && m->kernel_tcp.set && m->kernel_tcp.v != 0)
+		r = limits_add(l, "linux.resources.memory.kernelTCP", "memory",
+			       "memory.kmem.tcp.limit_in_bytes", true, "%lld",
+			       (long long)m->kernel_tcp.v);
 	return r;
 }
 
@@ -143,6 +148,8 @@ static int limits_memory_v2(struct limits *l, const struct oci_memory *m)
 			"linux.resources.memory.disableOOMKiller: cgroup v2 has no such switch");
 	if (m->swappiness.set)
 		log_debug("linux.resources.memory.swappiness: cgroup v2 has none, ignored");
+	if (m->kernel_tcp.set)
+		log_debug("linux.resources.memory.kernelTCP: cgroup v2 has none, ignored");
 	return r;
 }
 
@@ -153,7 +160,7 @@ static int limits_memory(struct limits *l, const struct oci_memory *m)
 	if (m->limit.v < -1 || m->swap.v < -1 || m->reservation.v < -1)
 		return err_set(l->e, ERANGE,
 			       "linux.resources.memory: a limit is -1 (none) or a number of bytes");
-	if (m->kernel.set || m->kernel_tcp.set)
+	if (m->kernel.set)
 		log_debug(
 			"linux.resources.memory.kernel: kernels have dropped this limit, ignored");
 	l->p->cgroup.memory_limit = m->limit;

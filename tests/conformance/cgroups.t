@@ -168,6 +168,13 @@ swap_and_more() {
 		skip "$m swappiness" "no such file in cgroup v2"
 		skip "$m disableOOMKiller" "no such file in cgroup v2"
 	fi
+	if can memory memory.kmem.tcp.limit_in_bytes -; then
+		held '.linux.resources.memory = {kernelTCP: 67108864}'
+		limit "$m kernelTCP" memory memory.kmem.tcp.limit_in_bytes 67108864 - -
+		ct_drop
+	else
+		skip "$m kernelTCP" "no memory.kmem.tcp.limit_in_bytes"
+	fi
 }
 
 enforced_memory() {
