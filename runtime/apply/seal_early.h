@@ -14,7 +14,7 @@
  */
 
 /* Says that an image is sealed, so that it need not look again; verified, since anyone may set it.
- * Its value is the descriptor of the overlay\'s mount, 0 when that is closed. */
+ * Its value is the descriptor of the overlay's mount, 0 when that is closed. */
 #define SEAL_MARK "GREFFON_SEALED="
 
 /* The commands that enter a container, for which the early sealing is tried: those whose struct cmd
