@@ -395,6 +395,22 @@ int graft_edit(const struct graft_inventory *inv, const struct graft_request *r,
 int graft_stale_check(const struct host *h, const char *path, dev_t dev, const char *origin,
 		      struct arena *a, struct err *e);
 
+/*
+ * All of it for one config (hooks/resolve.c), for the runtime and the hook alike: its device
+ * numbers are checked, policy and request read, the domains asked for discovered. *out is NULL when
+ * nothing is asked for.
+ */
+int graft_resolve(const struct host *h, const struct oci_config *c, struct arena *a,
+		  struct graft_edits **out, struct err *e);
+
+/* When all notes are there: warnings to the log, or the first one as the error where the request is
+ * strict. */
+int graft_notes_tell(const struct graft_edits *ed, struct err *e);
+
+/* O_PATH descriptor of what is mounted: what root mounts into containers only root may have
+ * written. -ENOENT without an error: m is optional and gone. */
+int graft_source_open(const struct host *h, const struct graft_edit_mount *m, struct err *e);
+
 /* d: GRAFT_DOMAINS for what belongs to none. Sets e: "graft DOMAIN: TEXT [GRAFT-CODE]". Returns
  * -code. */
 int graft_refuse(struct err *e, int code, enum graft_domain d, const char *name, const char *fmt,

@@ -19,6 +19,7 @@ libgreffon_a_SOURCES += \
 	hooks/policy.c hooks/policy.def \
 	hooks/rdma.c \
 	hooks/request.c \
+	hooks/resolve.c \
 	hooks/select.c hooks/select.h \
 	hooks/stale.c \
 	hooks/tree.c hooks/tree.h \

@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "base/log.h"
 #include "hooks/graft.h"
 #include "hooks/library.h"
 #include "host/cgroupfs.h"
@@ -126,27 +125,6 @@ static void graft_drop_mounts(struct plan *p, const struct graft_request *r)
 	p->mounts.n = kept;
 }
 
-/* What root mounts into containers only root may have written. */
-static int graft_check_source(struct grafter *g, const struct graft_edit_mount *m)
-{
-	struct stat st;
-	const struct host *h = g->in->host;
-	autoclose int fd = path_open(h->root, m->source, O_PATH | O_CLOEXEC, NULL);
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return m->optional ? -ENOENT
-				   : graft_refuse(g->e, ENODEV, m->domain, "NONE",
-						  "'%s' is not on this node any more", m->source);
-	if (h->captured || h->euid != 0 || h->in_userns || S_ISSOCK(st.st_mode))
-		return 0;
-	if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return graft_refuse(g->e, EPERM, m->domain, "POLICY",
-				    "'%s' may be written by others than root; it is not mounted "
-				    "into containers",
-				    m->source);
-	return 0;
-}
-
 static bool graft_has_mount(const struct plan *p, const char *target)
 {
 	for (size_t i = 0; i < p->mounts.n; i++)
@@ -228,11 +206,11 @@ static int graft_mounts(struct grafter *g)
 
 		if (graft_has_mount(p, m->target))
 			continue; /* the config's own word for that place holds */
-		r = graft_check_source(g, m);
-		if (r == -ENOENT && m->optional)
+		autoclose int source = graft_source_open(g->in->host, m, g->e);
+		if (source == -ENOENT && m->optional)
 			continue;
-		if (r < 0)
-			return r;
+		if (source < 0)
+			return source;
 		if (p->mounts.n >= INT16_MAX - 1 || !plan_has_ns(p, CLONE_NEWNS))
 			return graft_refuse(g->e, EINVAL, m->domain, "CONFLICT",
 					    "'%s' can't be mounted: the config has no mount "
@@ -310,77 +288,16 @@ static int graft_merge(struct grafter *g)
 	if (r < 0)
 		return r;
 	plan_graft_predict(g->p, g->in->host, g->edits);
-	for (size_t i = 0; i < g->edits->note.n; i++) {
-		const struct graft_note *n = &g->edits->note.v[i];
-		if (g->edits->request->strict && strcmp(n->code, "NARROW") != 0)
-			return graft_refuse(g->e, EINVAL, n->domain, n->code,
-					    "annotation org.greffon.graft.strict: %s", n->text);
-		log_warn("graft %s: %s [GRAFT-%s]", graft_domain_name(n->domain), n->text, n->code);
-	}
-	return 0;
-}
-
-static int graft_check_config(const struct plan *p, const struct plan_input *in, struct err *e)
-{
-	const struct oci_linux *l = in->config->linux;
-
-	for (size_t i = 0; l != NULL && i < l->n_devices; i++) {
-		const struct oci_device *d = &l->devices[i];
-		if (d->path == NULL || !d->major.set || !d->minor.set)
-			continue;
-		int r = graft_stale_check(
-			in->host, d->path,
-			makedev((unsigned int)d->major.v, (unsigned int)d->minor.v),
-			arena_printf(p->arena, "linux.devices[%zu]", i), p->arena, e);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static bool graft_asks(const struct graft_request *r)
-{
-	return graft_request_domains(r) != 0 || r->memlock.value != NULL ||
-	       r->limit.value != NULL || r->profile.value != NULL || r->n_mount > 0 ||
-	       r->note.n > 0;
-}
-
-/* A policy that can't be read grants nothing; who asks for nothing starts all the same. */
-static int graft_load(struct plan *p, const struct plan_input *in, struct graft_policy *policy,
-		      struct graft_request *request, struct err *e)
-{
-	static const struct graft_policy nobody = {.source = "no policy file"};
-	struct err why = {0};
-
-	if (graft_policy_load(in->host, p->arena, policy, &why) == 0)
-		return graft_request_read(in->config, policy, p->arena, request, e);
-	*policy = nobody;
-	int r = graft_request_read(in->config, policy, p->arena, request, e);
-	if (r == 0 && graft_asks(request))
-		return err_take(e, &why);
-	if (r == 0)
-		log_warn("%s", why.text);
-	return r;
+	return graft_notes_tell(g->edits, g->e);
 }
 
 int plan_graft_build(struct plan *p, const struct plan_input *in, struct err *e)
 {
-	struct graft_request *request = arena_new(p->arena, struct graft_request);
-	struct graft_edits *edits = arena_new(p->arena, struct graft_edits);
-	struct grafter g = {p, in, edits, e};
-	struct graft_inventory inv;
-	struct graft_policy policy;
-	int r = graft_check_config(p, in, e);
+	struct grafter g = {.p = p, .in = in, .e = e};
+	int r = graft_resolve(in->host, in->config, p->arena, &g.edits, e);
 
-	if (r == 0)
-		r = graft_load(p, in, &policy, request, e);
-	if (r < 0 || !graft_asks(request))
+	if (r < 0 || g.edits == NULL)
 		return r;
-	r = graft_discover(in->host, graft_request_domains(request), p->arena, &inv, e);
-	if (r == 0)
-		r = graft_edit(&inv, request, &policy, p->arena, edits, e);
-	if (r < 0)
-		return r;
-	p->graft = edits;
+	p->graft = g.edits;
 	return graft_merge(&g);
 }
