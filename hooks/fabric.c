@@ -47,11 +47,15 @@ void fabric_discover(const struct tree *t, struct graft_inventory *inv, unsigned
 			continue;
 		bool misc = strcmp(fabric_classes[c].class, "misc") == 0;
 		const char *prefix = fabric_classes[c].prefix;
-		struct tree_list names = tree_list(t, "sys/class/%s", fabric_classes[c].class);
+		/* of the many misc devices only the one of that name is looked at */
+		struct tree_list names = {0};
+		if (!misc)
+			names = tree_list(t, "sys/class/%s", fabric_classes[c].class);
+		else
+			*ARENA_PUSH(t->a, &names) = prefix;
 		for (size_t i = 0; i < names.n; i++) {
 			dev_t number;
-			if ((misc ? strcmp(names.v[i], prefix)
-				  : strncmp(names.v[i], prefix, strlen(prefix))) == 0 &&
+			if (strncmp(names.v[i], prefix, strlen(prefix)) == 0 &&
 			    tree_dev(t, &number, "sys/class/%s/%s/dev", fabric_classes[c].class,
 				     names.v[i]))
 				fabric_one(t, inv, c, names.v[i], number);

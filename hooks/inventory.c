@@ -155,6 +155,12 @@ static void inventory_check(const struct tree *t, struct graft_inventory *inv)
 int graft_discover(const struct host *h, unsigned int domains, struct arena *a,
 		   struct graft_inventory *out, struct err *e)
 {
+	return inventory_discover(h, domains, a, NULL, out, e);
+}
+
+int inventory_discover(const struct host *h, unsigned int domains, struct arena *a,
+		       const struct tree_watch *watch, struct graft_inventory *out, struct err *e)
+{
 	static const unsigned int nvidia = GRAFT_BIT(GRAFT_GPU) | GRAFT_BIT(GRAFT_IMEX) |
 					   GRAFT_BIT(GRAFT_NVSWITCH) | GRAFT_BIT(GRAFT_GDRCOPY) |
 					   GRAFT_BIT(GRAFT_GDS);
@@ -164,6 +170,7 @@ int graft_discover(const struct host *h, unsigned int domains, struct arena *a,
 	if (domains == 0)
 		return 0;
 	tree_open(&t, h, a);
+	t.watch = watch;
 	if (!tree_exists(&t, "sys") && !tree_exists(&t, "proc"))
 		return err_set(
 			e, ENOENT,

@@ -2,6 +2,8 @@
 # libgraft. A domain a file.
 libgreffon_a_SOURCES += \
 	hooks/amd.c \
+	hooks/anonymize.c \
+	hooks/capture.c hooks/capture.h \
 	hooks/dump.c \
 	hooks/edits.c \
 	hooks/elf.c hooks/elf.h \

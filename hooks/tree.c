@@ -46,10 +46,18 @@ static char *tree_clean(char *text)
 	return text + strspn(text, " \n\t");
 }
 
+static void tree_saw(const struct tree *t, const char *path, bool names)
+{
+	if (t->watch != NULL)
+		t->watch->saw(t->watch->arg, path, names);
+}
+
 static const char *tree_read_path(const struct tree *t, const char *path)
 {
 	struct stat st;
 	char *text;
+
+	tree_saw(t, path, false);
 	autoclose int fd =
 		path_open(t->root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, NULL);
 
@@ -84,6 +92,8 @@ bool tree_exists(const struct tree *t, const char *fmt, ...)
 	TREE_PATH(path, fmt);
 	autoclose int fd = fits ? path_open(t->root, path, O_PATH | O_CLOEXEC, NULL) : FD_NONE;
 
+	if (fd >= 0)
+		tree_saw(t, path, false);
 	return fd >= 0;
 }
 
@@ -119,6 +129,7 @@ struct tree_list tree_list(const struct tree *t, const char *fmt, ...)
 
 	if (dir == NULL)
 		return list;
+	tree_saw(t, path, true);
 	(void)fd_take(&fd);
 	while (list.n < TREE_NAMES_MAX && (entry = readdir(dir)) != NULL)
 		if (tree_is_name(entry->d_name))
@@ -128,8 +139,7 @@ struct tree_list tree_list(const struct tree *t, const char *fmt, ...)
 	return list;
 }
 
-/* DIR joined with the text of a link in it, components ".." taken back. */
-static const char *tree_join(struct arena *a, const char *dir, const char *text)
+const char *tree_join(struct arena *a, const char *dir, const char *text)
 {
 	char *out = arena_alloc(a, strlen(dir) + strlen(text) + 2);
 	size_t n = 0;
@@ -164,6 +174,7 @@ static const char *tree_link_text(const struct tree *t, const char *path)
 
 	if (n <= 0 || n == sizeof(text))
 		return NULL;
+	tree_saw(t, path, false);
 	text[n] = '\0';
 	return arena_strdup(t->a, tree_clean(text));
 }

@@ -21,12 +21,20 @@ struct tree_list {
 	size_t n, cap;
 };
 
+/* Who wants to know what was looked at (hooks/capture.c): path, and whether the names in it were.
+ */
+struct tree_watch {
+	void (*saw)(void *arg, const char *path, bool names);
+	void *arg;
+};
+
 struct tree {
 	int root; /* borrowed */
 	bool captured;
 	struct arena *a;
-	struct graft_nodes node; /* of nodes.tsv */
-	struct tree_majors {	 /* "Character devices:" of /proc/devices */
+	const struct tree_watch *watch; /* NULL: nobody */
+	struct graft_nodes node;	/* of nodes.tsv */
+	struct tree_majors {		/* "Character devices:" of /proc/devices */
 		struct tree_major {
 			const char *name;
 			unsigned int major;
@@ -37,6 +45,10 @@ struct tree {
 
 /* Reads /proc/devices, and nodes.tsv of a captured tree. What is malformed in them is left out. */
 void tree_open(struct tree *t, const struct host *h, struct arena *a);
+
+/* DIR joined with the text of a link in it, components ".." taken back. NULL: it leads above the
+ * root. */
+const char *tree_join(struct arena *a, const char *dir, const char *text);
 
 /* The text of a file without white space at its ends; bytes that a terminal would obey are '?'.
  * NULL: there is none, or it is no regular file, or too large. */
@@ -101,6 +113,9 @@ void inventory_alias(struct graft_device *dev, struct arena *a, const char *alia
 void inventory_alias_first(struct graft_device *dev, struct arena *a, const char *alias);
 void inventory_file(struct graft_inventory *inv, struct arena *a, enum graft_domain d,
 		    enum graft_file_kind kind, const char *path);
+/* graft_discover() under the eyes of somebody; NULL: of nobody. */
+int inventory_discover(const struct host *h, unsigned int domains, struct arena *a,
+		       const struct tree_watch *watch, struct graft_inventory *out, struct err *e);
 /* Devices from index `from` on, in the order of graft.h. */
 void inventory_sort(struct graft_inventory *inv, size_t from);
 void inventory_fact(struct graft_inventory *inv, struct arena *a, enum graft_domain d,

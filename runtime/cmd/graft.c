@@ -12,8 +12,9 @@
 #include "spec/load.h"
 
 struct graft_options {
-	const char *host, *format, *bundle, *config;
+	const char *host, *format, *bundle, *config, *out;
 	struct cmd_list annotation, env;
+	bool anonymize;
 };
 
 /* greffon-graft(8) EXIT STATUS. */
@@ -50,24 +51,6 @@ static int graft_format(const struct graft_options *o, bool *json, struct err *e
 	return 0;
 }
 
-/* Options of plan that stand before another word would be without effect. */
-static int graft_only_plan(const struct graft_options *o, const char *word, struct err *e)
-{
-	const struct {
-		const char *name;
-		bool given;
-	} options[] = {{"bundle", o->bundle != NULL},
-		       {"config", o->config != NULL},
-		       {"annotation", o->annotation.n > 0},
-		       {"env", o->env.n > 0}};
-
-	for (size_t i = 0; i < ARRAY_LEN(options); i++)
-		if (options[i].given)
-			return err_set(e, EINVAL, "--%s: belongs to graft plan, not to graft %s",
-				       options[i].name, word);
-	return 0;
-}
-
 /* ---- graft list ---- */
 
 static int graft_list(const struct graft_options *o, const struct host *h, struct arena *a,
@@ -78,8 +61,6 @@ static int graft_list(const struct graft_options *o, const struct host *h, struc
 	size_t len;
 	int r = graft_format(o, &json, e);
 
-	if (r == 0)
-		r = graft_only_plan(o, "list", e);
 	if (r == 0)
 		r = graft_discover(h, GRAFT_ALL_DEVICES, a, &inv, e);
 	if (r < 0)
@@ -186,17 +167,11 @@ static int graft_plan(const struct graft_options *o, const struct host *h, struc
 static int graft_check(const struct graft_options *o, const struct host *h, struct arena *a,
 		       struct err *e)
 {
+	(void)o;
 	struct graft_inventory inv;
 	struct graft_policy policy;
 	size_t wrong = 0, len;
-	int r = graft_only_plan(o, "check", e);
-
-	if (r == 0 && o->format != NULL)
-		r = err_set(e, EINVAL,
-			    "--format: graft check speaks to people only; programs read "
-			    "graft list");
-	if (r == 0)
-		r = graft_discover(h, GRAFT_ALL_DEVICES, a, &inv, e);
+	int r = graft_discover(h, GRAFT_ALL_DEVICES, a, &inv, e);
 	if (r == 0)
 		r = graft_policy_load(h, a, &policy, e);
 	if (r < 0)
@@ -237,34 +212,94 @@ static int graft_show(const struct cmd_global *g, const char *id, const struct h
 	return r < 0 ? r : stale.code != 0 ? 5 : 0;
 }
 
+/* ---- graft capture ---- */
+
+static int graft_capture_run(const struct graft_options *o, const struct host *h, struct arena *a,
+			     struct err *e)
+{
+	return graft_capture_write(h, o->out, o->anonymize, a, e);
+}
+
+/* ---- the words ---- */
+
+enum {
+	GRAFT_FORMAT = 1 << 0,
+	GRAFT_HOST = 1 << 1,
+	GRAFT_REQUEST = 1 << 2,
+	GRAFT_OUT = 1 << 3,
+};
+
+static const struct graft_word {
+	const char *name;
+	unsigned int options; /* that it takes */
+	int ids;	      /* operands behind it */
+	int (*run)(const struct graft_options *, const struct host *, struct arena *, struct err *);
+} graft_words[] = {
+	{"list", GRAFT_FORMAT | GRAFT_HOST, 0, graft_list},
+	{"plan", GRAFT_FORMAT | GRAFT_HOST | GRAFT_REQUEST, 0, graft_plan},
+	{"check", GRAFT_HOST, 0, graft_check},
+	{"capture", GRAFT_HOST | GRAFT_OUT, 0, graft_capture_run},
+	{"show", 0, 1, NULL},
+};
+
+/* The words that take one of the options; ~0: all. Arena memory. */
+static const char *graft_names(unsigned int options, struct arena *a)
+{
+	const char *list = "";
+
+	for (size_t i = 0; i < ARRAY_LEN(graft_words); i++)
+		if (options == ~0U || (graft_words[i].options & options) != 0)
+			list = arena_printf(a, "%s%s%s", list, list[0] != '\0' ? ", " : "",
+					    graft_words[i].name);
+	return list;
+}
+
+/* An option of another word would be without effect. */
+static int graft_check_options(const struct graft_options *o, const struct graft_word *w,
+			       struct arena *a, struct err *e)
+{
+	const struct {
+		const char *name;
+		bool given;
+		unsigned int option;
+	} options[] = {{"format", o->format != NULL, GRAFT_FORMAT},
+		       {"host", o->host != NULL, GRAFT_HOST},
+		       {"bundle", o->bundle != NULL, GRAFT_REQUEST},
+		       {"config", o->config != NULL, GRAFT_REQUEST},
+		       {"annotation", o->annotation.n > 0, GRAFT_REQUEST},
+		       {"env", o->env.n > 0, GRAFT_REQUEST},
+		       {"out", o->out != NULL, GRAFT_OUT},
+		       {"anonymize", o->anonymize, GRAFT_OUT}};
+
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (options[i].given && (w->options & options[i].option) == 0)
+			return err_set(e, EINVAL, "--%s: belongs to graft %s, not to graft %s",
+				       options[i].name, graft_names(options[i].option, a), w->name);
+	return 0;
+}
+
 static int graft_run(const struct cmd_global *g, const void *options, int n, char **operands,
 		     struct err *e)
 {
-	static const struct {
-		const char *name;
-		int (*run)(const struct graft_options *, const struct host *, struct arena *,
-			   struct err *);
-	} words[] = {{"list", graft_list}, {"plan", graft_plan}, {"check", graft_check}};
 	const struct graft_options *o = options;
+	const struct graft_word *w = graft_words;
 	__attribute__((cleanup(host_done))) struct host h = {.root = FD_NONE};
-	bool show = strcmp(operands[0], "show") == 0;
 
-	if (show && o->host != NULL)
-		return err_set(e, EINVAL, "--host: graft show is about a container of this node");
-	if (show && (o->format != NULL || graft_only_plan(o, "show", e) < 0))
-		return err_set(e, EINVAL, "graft show takes no options");
-	if (n != 1 + show)
-		return err_set(e, EINVAL, "graft %s: %s", operands[0],
-			       show ? "needs the id of a container" : "takes no further operand");
-	int r = host_open_tree(&h, o->host != NULL ? o->host : "/", g->arena, e);
-	if (r == 0 && show)
-		return graft_show(g, operands[1], &h, e);
-	for (size_t i = 0; r == 0 && i < ARRAY_LEN(words); i++)
-		if (strcmp(operands[0], words[i].name) == 0)
-			return words[i].run(o, &h, g->arena, e);
-	return r < 0 ? r
-		     : err_set(e, EINVAL, "'%.100s' is none of list, plan, check, show",
-			       operands[0]);
+	while (w < graft_words + ARRAY_LEN(graft_words) && strcmp(operands[0], w->name) != 0)
+		w++;
+	if (w == graft_words + ARRAY_LEN(graft_words))
+		return err_set(e, EINVAL, "'%.100s' is none of %s", operands[0],
+			       graft_names(~0U, g->arena));
+	int r = graft_check_options(o, w, g->arena, e);
+	if (r == 0 && n != 1 + w->ids)
+		r = err_set(e, EINVAL, "graft %s: %s", w->name,
+			    w->ids > 0 ? "needs the id of a container"
+				       : "takes no further operand");
+	if (r == 0)
+		r = host_open_tree(&h, o->host != NULL ? o->host : "/", g->arena, e);
+	if (r < 0)
+		return r;
+	return w->run != NULL ? w->run(o, &h, g->arena, e) : graft_show(g, operands[1], &h, e);
 }
 
 #define GRAFT_OPTION(name, letter, kind, member, value, help)                                      \
@@ -281,12 +316,16 @@ static const struct cmd_option graft_options[] = {
 	GRAFT_OPTION("bundle", 'b', CMD_STRING, bundle, "DIR", "plan: the bundle's folder"),
 	GRAFT_OPTION("config", 'c', CMD_STRING, config, "FILE",
 		     "plan: the configuration's file (default: config.json in the bundle)"),
+	GRAFT_OPTION("out", 'o', CMD_STRING, out, "PLACE",
+		     "capture: a new folder, or FILE.tar (default: an archive on standard output)"),
+	GRAFT_OPTION("anonymize", 0, CMD_FLAG, anonymize, NULL,
+		     "capture: put other digits into UUIDs, GUIDs and unique ids"),
 	{0},
 };
 
 const struct cmd cmd_graft = {
 	.name = "graft",
-	.args = "list|plan|check|show [ID]",
+	.args = "list|plan|check|capture|show [ID]",
 	.summary = "show what of the node's fabrics can go into a container, and what would",
 	.options = graft_options,
 	.options_size = sizeof(struct graft_options),

@@ -14,9 +14,14 @@ const char *graft_list_text(const struct graft_inventory *inv, struct arena *a, 
 /* ... and for programs. */
 const char *graft_list_json(const struct graft_inventory *inv, struct arena *a, size_t *out_len);
 
+/* graft capture: writes the node as a new or empty folder, or as an archive: FILE.tar, or standard
+ * output for NULL (cmd/graft_capture.c). */
+struct host;
+int graft_capture_write(const struct host *h, const char *out, bool anonymize, struct arena *a,
+			struct err *e);
+
 /* What stands in the way of a graft on this node, a line each, with the remedy. *wrong: how many of
  * them are faults and not only advice. */
-struct host;
 const char *graft_check_text(const struct host *h, const struct graft_inventory *inv,
 			     const struct graft_policy *policy, struct arena *a, size_t *wrong,
 			     size_t *out_len);

@@ -16,6 +16,7 @@ libgreffon_a_SOURCES += \
 	runtime/cmd/features.c \
 	runtime/cmd/hardening.c runtime/cmd/hardening.h \
 	runtime/cmd/graft.c runtime/cmd/graft.h \
+	runtime/cmd/graft_capture.c \
 	runtime/cmd/graft_check.c \
 	runtime/cmd/graft_list.c \
 	runtime/cmd/kill.c \

@@ -130,10 +130,13 @@ for fixture in $("$lib_top/tests/hosts/graft"); do
 	shuffled "$WORK/$fixture" "$WORK/shuffled"
 	commands_of "$fixture" "$WORK/shuffled" >"$WORK/shuffled.txt"
 	same "graft: the order of $fixture's folders does not matter" "$WORK/shuffled.txt" "$WORK/$fixture.txt"
-	rm -rf "$WORK/shuffled"
+	"${lib_runtime[@]}" graft capture --host "$WORK/$fixture" --out "$WORK/captured" 2>"$WORK/err"
+	commands_of "$fixture" "$WORK/captured" >"$WORK/captured.txt"
+	same "graft: a capture of $fixture is planned as $fixture" "$WORK/captured.txt" "$WORK/$fixture.txt"
+	rm -rf "$WORK/shuffled" "$WORK/captured"
 done
 
 like "graft plan: an option of plan before another word is refused" \
-	"$("${lib_runtime[@]}" graft list -a gpu=all 2>&1)" "*--annotation: belongs to graft plan*"
-like "graft: an unknown word is refused" "$("${lib_runtime[@]}" graft grow 2>&1)" "*none of list, plan, check, show*"
+	"$("${lib_runtime[@]}" graft list -a gpu=all 2>&1)" "*--annotation: belongs to graft plan, not to graft list*"
+like "graft: an unknown word is refused" "$("${lib_runtime[@]}" graft grow 2>&1)" "*none of list, plan, check, *"
 like "graft show: needs a container" "$("${lib_runtime[@]}" graft show 2>&1)" "*needs the id of a container*"

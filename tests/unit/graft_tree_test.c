@@ -2,6 +2,7 @@
 #include <sys/sysmacros.h>
 
 #include "graft_fixture.h"
+#include "hooks/capture.h"
 
 static struct tree open_tree_of(struct graft_fixture *f)
 {
@@ -245,4 +246,49 @@ Test(graft_tree, a_tree_without_sys_and_proc_is_an_error)
 	fixture_new(&f);
 	cr_assert_eq(fixture_discover(&f), -ENOENT);
 	fixture_done(&f);
+}
+
+static const char *anonymized(const char *text)
+{
+	static const uint8_t key[ANONYMIZE_KEY] = {1};
+	static struct arena a;
+
+	return graft_anonymize(text, key, &a);
+}
+
+Test(capture, anonymizes_what_names_one_piece_of_hardware)
+{
+	const char *one = anonymized("x GPU-5fd4f087-86f3 0x499602d2 0c42:a103:0065:0001\n");
+
+	cr_assert_eq(strlen(one), strlen("x GPU-5fd4f087-86f3 0x499602d2 0c42:a103:0065:0001\n"));
+	cr_assert_null(strstr(one, "5fd4f087"));
+	cr_assert_null(strstr(one, "499602d2"));
+	cr_assert_null(strstr(one, "a103"));
+	cr_assert_eq(one[14], '-');
+	cr_assert_str_eq(anonymized("GPU-5FD4"), anonymized("GPU-5fd4"), "upper case is the same");
+}
+
+Test(capture, keeps_a_number_the_same_in_both_notations)
+{
+	const char *hex = anonymized("0x499602d2"), *decimal = anonymized("unique_id 1234567890\n");
+
+	cr_assert_eq(strtoull(hex, NULL, 16), strtoull(decimal + 10, NULL, 10));
+	cr_assert_neq(strtoull(hex, NULL, 16), 1234567890);
+}
+
+Test(capture, knows_a_guid_at_the_end_of_a_gid)
+{
+	const char *gid = anonymized("fe80:0000:0000:0000:0c42:a103:0065:0001");
+
+	cr_assert_eq(strncmp(gid, "fe80:0000:0000:0000:", 20), 0);
+	cr_assert_str_eq(gid + 20, anonymized("0c42:a103:0065:0001"));
+}
+
+Test(capture, leaves_everything_else)
+{
+	static const char text[] = "0x15b3 0000:18:00.1 GPU-???? 10:121 bGPU-5fd4 a0x123456789 "
+				   "unique_id 0\nsimd_count 440\n";
+
+	cr_assert_str_eq(anonymized(text), text);
+	cr_assert_str_eq(anonymized(""), "");
 }
