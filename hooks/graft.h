@@ -403,6 +403,10 @@ int graft_stale_check(const struct host *h, const char *path, dev_t dev, const c
 int graft_resolve(const struct host *h, const struct oci_config *c, struct arena *a,
 		  struct graft_edits **out, struct err *e);
 
+/* In the state that greffon gives to a container's hooks when it has grafted itself: nothing is
+ * left to be done. */
+#define GRAFT_DONE "org.greffon.grafted"
+
 /* When all notes are there: warnings to the log, or the first one as the error where the request is
  * strict. */
 int graft_notes_tell(const struct graft_edits *ed, struct err *e);

@@ -4,6 +4,8 @@ libgreffon_a_SOURCES += \
 	hooks/amd.c \
 	hooks/anonymize.c \
 	hooks/capture.c hooks/capture.h \
+	hooks/config_edit.c hooks/config_edit.h \
+	hooks/config_has.c \
 	hooks/dump.c \
 	hooks/edits.c \
 	hooks/elf.c hooks/elf.h \
@@ -26,3 +28,9 @@ libgreffon_a_SOURCES += \
 	hooks/stale.c \
 	hooks/tree.c hooks/tree.h \
 	hooks/values.c hooks/values.h
+
+# Run by other runtimes, so static whatever the image's environment says to a loader.
+pkglibexec_PROGRAMS += greffon-hook
+greffon_hook_SOURCES = hooks/hook.h hooks/hook_enter.c hooks/hook_filter.c hooks/hook_main.c hooks/hook_mount.c \
+	hooks/hook_record.c
+greffon_hook_LDADD = libgreffon.a $(YAJL_LIBS)

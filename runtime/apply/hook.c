@@ -14,6 +14,7 @@
 #include "apply/family.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "hooks/graft.h"
 #include "libocispec/oci.h"
 #include "sys/sys.h"
 
@@ -50,11 +51,16 @@ static int hook_stdin(const struct plan *p, const struct hook_state *st, struct 
 	const char *text;
 	size_t len;
 
-	state.annotations = arena_array(a, p->n_annotation, sizeof(*state.annotations));
+	state.annotations = arena_array(a, p->n_annotation + 1, sizeof(*state.annotations));
 	for (size_t i = 0; i < p->n_annotation; i++)
 		state.annotations[i] =
 			(struct oci_map_entry){p->annotation[i].key, p->annotation[i].value};
-	if (p->n_annotation == 0)
+	/* for greffon-hook, which has nothing left to do then */
+	if (p->graft != NULL &&
+	    oci_map_get(state.annotations, state.n_annotations, GRAFT_DONE) == NULL)
+		state.annotations[state.n_annotations++] =
+			(struct oci_map_entry){GRAFT_DONE, "true"};
+	if (state.n_annotations == 0)
 		state.annotations = NULL;
 	int r = oci_state_write(&state, OCI_COMPACT, a, &text, &len);
 	if (r < 0)

@@ -9,6 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef SYS_faccessat2
+#define SYS_faccessat2 439
+#endif
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
@@ -27,6 +30,11 @@ int sys_openat2(int at, const char *path, uint64_t flags, uint64_t mode, uint64_
 		r = syscall(SYS_openat2, at, path, &how, sizeof(how));
 	while (r < 0 && errno == EINTR);
 	return sys_result(r);
+}
+
+int sys_faccessat2(int at, const char *path, int mode, int flags)
+{
+	return sys_result(syscall(SYS_faccessat2, at, path, mode, flags));
 }
 
 int sys_open_tree(int at, const char *path, unsigned int flags)

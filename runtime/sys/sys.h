@@ -15,8 +15,9 @@
  */
 
 int sys_openat2(int at, const char *path, uint64_t flags, uint64_t mode,
-		uint64_t resolve);				 /* 5.6 */
-int sys_open_tree(int at, const char *path, unsigned int flags); /* 5.2 */
+		uint64_t resolve);				   /* 5.6 */
+int sys_faccessat2(int at, const char *path, int mode, int flags); /* 5.8 */
+int sys_open_tree(int at, const char *path, unsigned int flags);   /* 5.2 */
 int sys_move_mount(int from, const char *from_path, int to, const char *to_path,
 		   unsigned int flags); /* 5.2 */
 int sys_fsopen(const char *fstype);	/* 5.2 */
