@@ -36,6 +36,7 @@ static void dump_requests(struct json *j, const struct graft_request *r)
 	dump_want(j, "memlock", &r->memlock);
 	dump_want(j, "rdma.limit", &r->limit);
 	dump_want(j, "profile", &r->profile);
+	dump_want(j, "record", &r->record);
 	json_close(j, ']');
 }
 
@@ -253,6 +254,9 @@ const char *graft_edits_text(const struct graft_edits *ed, struct arena *a, size
 
 	dump_devices_text(&t, ed);
 	dump_limits_text(&t, ed);
+	if (ed->record != NULL)
+		*ARENA_PUSH(a, &t) =
+			arena_printf(a, "record   %s (%s)", ed->record, ed->request->record.source);
 	for (size_t i = 0; i < ed->library.n; i++) {
 		const struct graft_library *l = &ed->library.v[i];
 		*ARENA_PUSH(a, &t) = arena_printf(a, "wants    %s%s%s (%s%s)", l->name,

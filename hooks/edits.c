@@ -274,6 +274,45 @@ static int edits_limits(struct editor *q)
 	return r;
 }
 
+/* ---- the record ---- */
+
+static bool edits_is_below(const char *path, const char *folder)
+{
+	size_t n = strlen(folder);
+
+	return strncmp(path, folder, n) == 0 && path[n] == '/';
+}
+
+/* An annotation may be anybody's who may start a container, and the file is written with the
+ * runtime's rights. */
+static int edits_record(struct editor *q)
+{
+	const struct graft_want *w = &q->r->record;
+	const struct graft_policy *p = q->policy;
+	bool below = p->record_any;
+
+	if (w->value == NULL || w->value[0] == '\0')
+		return 0;
+	if (w->value[0] != '/' || !values_path_is_plain(w->value))
+		return graft_refuse(q->e, EINVAL, GRAFT_DOMAINS, "VALUE",
+				    "%s: must be an absolute path of a file, without '.' and "
+				    "'..', got '%.200s'",
+				    w->source, w->value);
+	/* whatever the name makes somebody else take it for, it is not configuration of theirs */
+	if (strlen(w->value) < 6 || strcmp(w->value + strlen(w->value) - 5, ".json") != 0)
+		return graft_refuse(q->e, EINVAL, GRAFT_DOMAINS, "VALUE",
+				    "%s: '%.200s' does not end with .json", w->source, w->value);
+	for (size_t i = 0; i < p->n_record; i++)
+		below = below || edits_is_below(w->value, p->record[i]);
+	if (!below)
+		return graft_refuse(q->e, EACCES, GRAFT_DOMAINS, "DENIED",
+				    "%s: '%.200s' is below no folder that %s names for records; "
+				    "name one in \"recordFolders\" of /etc/greffon/graft.json",
+				    w->source, w->value, p->source);
+	q->out->record = w->value;
+	return 0;
+}
+
 /* ---- the rest ---- */
 
 static void edits_profile(struct editor *q)
@@ -350,7 +389,7 @@ int graft_edit(const struct graft_inventory *inv, const struct graft_request *r,
 {
 	struct editor q = {.inv = inv, .r = r, .policy = policy, .a = a, .out = out, .e = e};
 
-	*out = (struct graft_edits){.request = r};
+	*out = (struct graft_edits){.request = r, .inv = inv, .policy = policy};
 	if (r->none)
 		return 0;
 	select_init(&q.set, inv, a);
@@ -364,6 +403,8 @@ int graft_edit(const struct graft_inventory *inv, const struct graft_request *r,
 		ret = edits_memlock(&q);
 	if (ret == 0)
 		ret = edits_limits(&q);
+	if (ret == 0)
+		ret = edits_record(&q);
 	if (ret < 0)
 		return ret;
 	edits_profile(&q);

@@ -230,8 +230,9 @@ struct graft_request {
 	struct graft_want memlock; /* bytes or "unlimited" */
 	struct graft_want limit;   /* "mlx5_0:hca_handle=4,hca_object=5000;..." */
 	struct graft_want profile;
-	bool none;   /* org.greffon.graft.none=true: whatever else is asked */
-	bool strict; /* notes are errors */
+	struct graft_want record; /* a file that the record of the run goes to */
+	bool none;		  /* org.greffon.graft.none=true: whatever else is asked */
+	bool strict;		  /* notes are errors */
 	/* config mounts that are requests (/dev/null on /var/run/nvidia-container-devices/X) */
 	size_t *mount;
 	size_t n_mount;
@@ -290,6 +291,9 @@ struct graft_policy {
 	size_t n_always;
 	struct graft_profile *profile;
 	size_t n_profile;
+	const char **record; /* folders that records may be written below */
+	size_t n_record;
+	bool record_any; /* the runtime is not the node's root: the caller's own rights bound it */
 };
 
 /*
@@ -344,6 +348,9 @@ struct graft_library {
 
 struct graft_edits {
 	const struct graft_request *request; /* as it was asked */
+	const struct graft_inventory *inv;   /* what it was answered from; these two are NULL in */
+	const struct graft_policy *policy;   /* what a record of an earlier process says */
+	const char *record; /* absolute: where the record of the run is asked for; NULL: nowhere */
 	struct graft_edit_devices {
 		struct graft_edit_device *v;
 		size_t n, cap;
@@ -386,6 +393,11 @@ struct graft_edits {
 int graft_edit(const struct graft_inventory *inv, const struct graft_request *r,
 	       const struct graft_policy *policy, struct arena *a, struct graft_edits *out,
 	       struct err *e);
+
+/* The pattern of the policy that lets a device be granted: "mlx5_*"; "all" where no list is kept.
+ */
+const char *graft_rule_of(const struct graft_inventory *inv, const struct graft_policy *policy,
+			  const struct graft_device *dev);
 
 /*
  * A config, or the CDI file that it came from, holds a device number for path. -ESTALE when the

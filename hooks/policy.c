@@ -151,6 +151,17 @@ static int policy_values(struct policy_reader *q, const struct policy_doc *d, co
 	return 0;
 }
 
+static int policy_records(struct policy_reader *q, const struct policy_doc *d, const char *path)
+{
+	for (size_t i = 0; i < d->n_records; i++)
+		if (d->records[i][0] != '/' || !values_path_is_plain(d->records[i]))
+			return policy_bad(q, path, "recordFolders",
+					  "must be absolute, without '.' and '..', got",
+					  d->records[i]);
+	policy_append(q->a, &q->out->record, &q->out->n_record, d->records, d->n_records);
+	return 0;
+}
+
 static void policy_lists(struct policy_reader *q, const struct policy_doc *d)
 {
 	struct graft_policy *p = q->out;
@@ -200,6 +211,8 @@ static int policy_parse(struct policy_reader *q, const char *text, size_t len, c
 		r = policy_devices(q, d, path);
 	if (r == 0)
 		r = policy_values(q, d, path);
+	if (r == 0)
+		r = policy_records(q, d, path);
 	if (r < 0)
 		return r;
 	policy_lists(q, d);
@@ -264,6 +277,7 @@ int graft_policy_load(const struct host *h, struct arena *a, struct graft_policy
 	struct policy_reader q = {h, a, out, e};
 
 	policy_defaults(out);
+	out->record_any = !host_is_privileged(h);
 	/* the one call that a node without grafts pays */
 	autoclose int dir =
 		openat(h->root, "etc/greffon", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -36,12 +36,14 @@ static struct graft_want *request_want(struct graft_request *out, const char *ke
 		return &out->memlock;
 	if (strcmp(key, "profile") == 0)
 		return &out->profile;
+	if (strcmp(key, "record") == 0)
+		return &out->record;
 	return NULL;
 }
 
 static int request_unknown(struct request_reader *q, const char *key, const char *source)
 {
-	const char *known = "none, strict, profile, memlock, gpu.caps, rdma.limit";
+	const char *known = "none, strict, profile, memlock, gpu.caps, rdma.limit, record";
 
 	for (int d = 0; d < GRAFT_DOMAINS; d++)
 		known = arena_printf(q->a, "%s, %s", known,

@@ -31,8 +31,8 @@ static int resolve_check_numbers(const struct host *h, const struct oci_config *
 static bool resolve_asks(const struct graft_request *r)
 {
 	return graft_request_domains(r) != 0 || r->memlock.value != NULL ||
-	       r->limit.value != NULL || r->profile.value != NULL || r->n_mount > 0 ||
-	       r->note.n > 0;
+	       r->limit.value != NULL || r->profile.value != NULL || r->record.value != NULL ||
+	       r->n_mount > 0 || r->note.n > 0;
 }
 
 /* A policy that can't be read grants nothing; who asks for nothing starts all the same. */
@@ -58,18 +58,19 @@ int graft_resolve(const struct host *h, const struct oci_config *c, struct arena
 {
 	struct graft_request *request = arena_new(a, struct graft_request);
 	struct graft_edits *edits = arena_new(a, struct graft_edits);
-	struct graft_inventory inv;
-	struct graft_policy policy;
+	/* the edits keep both */
+	struct graft_inventory *inv = arena_new(a, struct graft_inventory);
+	struct graft_policy *policy = arena_new(a, struct graft_policy);
 	int r = resolve_check_numbers(h, c, a, e);
 
 	*out = NULL;
 	if (r == 0)
-		r = resolve_load(h, c, a, &policy, request, e);
+		r = resolve_load(h, c, a, policy, request, e);
 	if (r < 0 || !resolve_asks(request))
 		return r;
-	r = graft_discover(h, graft_request_domains(request), a, &inv, e);
+	r = graft_discover(h, graft_request_domains(request), a, inv, e);
 	if (r == 0)
-		r = graft_edit(&inv, request, &policy, a, edits, e);
+		r = graft_edit(inv, request, policy, a, edits, e);
 	if (r == 0)
 		*out = edits;
 	return r;

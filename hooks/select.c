@@ -34,16 +34,36 @@ static bool select_is_called(const struct graft_device *dev, const char *word)
 	return false;
 }
 
-static bool select_matches(const struct graft_device *dev, const char *const *patterns, size_t n)
+/* The first pattern that fits, or NULL. */
+static const char *select_pattern(const struct graft_device *dev, const char *const *patterns,
+				  size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(patterns[i], "all") == 0 || fnmatch(patterns[i], dev->name, 0) == 0)
-			return true;
+			return patterns[i];
 		for (size_t k = 0; k < dev->n_alias; k++)
 			if (fnmatch(patterns[i], dev->alias[k], 0) == 0)
-				return true;
+				return patterns[i];
 	}
-	return false;
+	return NULL;
+}
+
+static bool select_matches(const struct graft_device *dev, const char *const *patterns, size_t n)
+{
+	return select_pattern(dev, patterns, n) != NULL;
+}
+
+const char *graft_rule_of(const struct graft_inventory *inv, const struct graft_policy *policy,
+			  const struct graft_device *dev)
+{
+	const struct graft_rule *rule = &policy->rule[dev->domain];
+	const char *pattern = select_pattern(dev, rule->allow, rule->n_allow);
+
+	if (rule->allow == NULL)
+		return "all";
+	if (pattern == NULL && dev->parent >= 0)
+		pattern = select_pattern(&inv->device.v[dev->parent], rule->allow, rule->n_allow);
+	return pattern;
 }
 
 /* A part of a GPU is bound by the rules for the whole one too. */

@@ -103,3 +103,16 @@ int values_limits(const char *s, struct graft_limits *out, const char **bad, str
 	}
 	return 0;
 }
+
+bool values_path_is_plain(const char *path)
+{
+	for (const char *p = path + (path[0] == '/');;) {
+		size_t n = strcspn(p, "/");
+
+		if (n == 0 || (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.'))
+			return false;
+		if (p[n] == '\0')
+			return true;
+		p += n + 1;
+	}
+}

@@ -23,3 +23,7 @@ int values_bytes(const char *s, uint64_t *out);
  * each; max is unset. -EINVAL with *bad the part that is wrong.
  */
 int values_limits(const char *s, struct graft_limits *out, const char **bad, struct arena *a);
+
+/* Whether a path has no component "", "." or "..", so that it means what it says; a '/' at its end
+ * is one too many. */
+bool values_path_is_plain(const char *path);

@@ -10,12 +10,13 @@
  */
 struct container_options {
 	const char *console_socket, *pid_file, *pidfd_socket;
-	const char *notify_socket; /* the caller's; NULL: none that can be used */
-	bool run;		   /* no fifo: started by the GO word, in the same call */
-	bool detach;		   /* run --detach */
-	bool keep;		   /* run --keep: not deleted after it ended */
-	const char *config_text;   /* saved beside the state */
-	struct systemd systemd;	   /* the helper of CGROUP_SYSTEMD, given away */
+	const char *notify_socket;    /* the caller's; NULL: none that can be used */
+	bool run;		      /* no fifo: started by the GO word, in the same call */
+	bool detach;		      /* run --detach */
+	bool keep;		      /* run --keep: not deleted after it ended */
+	const char *config_text;      /* saved beside the state */
+	const char *version, *commit; /* of greffon, for the record of grafts */
+	struct systemd systemd;	      /* the helper of CGROUP_SYSTEMD, given away */
 	size_t config_len;
 };
 

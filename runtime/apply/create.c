@@ -9,6 +9,7 @@
 #include "apply/ready.h"
 #include "apply/tty.h"
 #include "base/log.h"
+#include "state/graft.h"
 #include "sys/sys.h"
 
 /* A creation and what undoes it. */
@@ -22,6 +23,7 @@ struct create {
 	struct record record;
 	struct birth b;
 	struct ready ready;
+	struct graft_record graft;
 	bool claimed, hooks_due; /* the folder is ours; poststop hooks are owed */
 };
 
@@ -92,6 +94,21 @@ static int create_rdt(struct create *c, struct err *e)
 	return r == 0 ? rdt_make(&c->p->rdt, c->p->id, &c->a, &c->b.rdt, e) : r;
 }
 
+static int create_graft_record(struct create *c, struct err *e)
+{
+	const struct graft_record_input in = {
+		.p = c->p,
+		.h = c->host,
+		.record = &c->record,
+		.config_text = c->o->config_text,
+		.config_len = c->o->config_len,
+		.version = c->o->version,
+		.commit = c->o->commit,
+	};
+
+	return c->p->graft == NULL ? 0 : graft_record_write(&c->graft, &c->entry, &in, &c->a, e);
+}
+
 /* While init works: the config that was read, the record that hooks ask for, and the one that the
  * end makes current. */
 static int create_record(struct create *c, struct err *e)
@@ -107,7 +124,9 @@ static int create_record(struct create *c, struct err *e)
 	if (r == 0 && create_has_runtime_hooks(c->p))
 		r = store_write(&c->entry, &c->record, e);
 	c->record.creating = false;
-	return r == 0 ? store_stage(&c->entry, &c->record, e) : r;
+	if (r == 0)
+		r = store_stage(&c->entry, &c->record, e);
+	return r == 0 ? create_graft_record(c, e) : r;
 }
 
 /* What of the cgroup had to wait for init's birth. */
@@ -164,8 +183,10 @@ static int create_commit(struct create *c, struct err *e)
 		r = tty_send_pidfd(c->o->pidfd_socket, c->b.pidfd, e);
 	if (r == 0 && c->p->pidfd_socket != NULL)
 		r = tty_send_pidfd(c->p->pidfd_socket, c->b.pidfd, e);
-	if (r == 0)
+	if (r == 0) {
 		netdev_done(&c->b.netdev); /* from here on they are the container's */
+		graft_record_complete(&c->graft, &c->entry, &c->a);
+	}
 	return r;
 }
 
@@ -204,6 +225,7 @@ static void create_done(struct create *c)
 {
 	birth_done(&c->b);
 	ready_done(&c->ready);
+	graft_record_done(&c->graft);
 	store_entry_done(&c->entry);
 	arena_done(&c->a);
 }
@@ -218,6 +240,7 @@ int container_create(const struct store *s, const struct plan *p, const struct h
 		.o = o,
 		.entry = {.dir = FD_NONE, .lock = FD_NONE},
 		.ready = READY_EMPTY,
+		.graft = GRAFT_RECORD_EMPTY,
 		.b = BIRTH_EMPTY};
 
 	c.b.p = p;

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "cgroup/systemd.h"
 #include "cmd/hardening.h"
+#include "cmd/version.h"
 #include "host/host.h"
 #include "spec/load.h"
 
@@ -207,6 +208,8 @@ int bring_up(const struct cmd_global *g, const struct bring_up_options *o, const
 		return r;
 	co.systemd = systemd;
 	systemd = (struct systemd){0};
+	co.version = PACKAGE_VERSION;
+	co.commit = version_commit();
 	co.config_text = b.text;
 	co.config_len = b.len;
 	return bring_up_container(&s, &p, &h, &co, o->criu, e);

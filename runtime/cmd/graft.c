@@ -2,11 +2,9 @@
 #include "cmd/graft.h"
 
 #include <string.h>
-#include <sys/sysmacros.h>
 
 #include "base/io.h"
 #include "base/log.h"
-#include "cmd/target.h"
 #include "host/host.h"
 #include "libocispec/oci.h"
 #include "spec/load.h"
@@ -181,37 +179,6 @@ static int graft_check(const struct graft_options *o, const struct host *h, stru
 	return r < 0 ? r : wrong > 0;
 }
 
-/* ---- graft show ---- */
-
-/* What create put on record, and whether the numbers are still the drivers'. */
-static int graft_show(const struct cmd_global *g, const char *id, const struct host *h,
-		      struct err *e)
-{
-	autotarget struct target t = TARGET_EMPTY;
-	struct err stale = {0};
-	int r = target_open(&t, g, id, STORE_NO_LOCK, e);
-
-	if (r < 0)
-		return r;
-	const struct graft_edits *ed = t.record->graft;
-	const char *text = ed == NULL ? "nothing is grafted\n" : "";
-	for (size_t i = 0; ed != NULL && i < ed->device.n; i++) {
-		const struct graft_edit_device *d = &ed->device.v[i];
-		text = arena_printf(g->arena, "%sdevice   %-32s c %u:%u  %s (%s)\n", text,
-				    d->node.path, major(d->node.dev), minor(d->node.dev),
-				    d->owner != NULL ? d->owner : "shared", d->why);
-		if (graft_stale_check(h, d->node.path, d->node.dev, id, g->arena, &stale) < 0)
-			text = arena_printf(g->arena, "%sstale    %s\n", text, stale.text);
-	}
-	for (size_t i = 0; ed != NULL && i < ed->gid.n; i++)
-		text = arena_printf(g->arena, "%sgroup    %u\n", text, ed->gid.v[i]);
-	for (size_t i = 0; ed != NULL && i < ed->env.n; i++)
-		text = arena_printf(g->arena, "%senv      %s=%s\n", text, ed->env.v[i].name,
-				    ed->env.v[i].value);
-	r = graft_print(text, strlen(text), e);
-	return r < 0 ? r : stale.code != 0 ? 5 : 0;
-}
-
 /* ---- graft capture ---- */
 
 static int graft_capture_run(const struct graft_options *o, const struct host *h, struct arena *a,
@@ -239,7 +206,8 @@ static const struct graft_word {
 	{"plan", GRAFT_FORMAT | GRAFT_HOST | GRAFT_REQUEST, 0, graft_plan},
 	{"check", GRAFT_HOST, 0, graft_check},
 	{"capture", GRAFT_HOST | GRAFT_OUT, 0, graft_capture_run},
-	{"show", 0, 1, NULL},
+	{"show", GRAFT_FORMAT, 1, NULL},
+	{"diff", GRAFT_FORMAT, 2, NULL},
 };
 
 /* The words that take one of the options; ~0: all. Arena memory. */
@@ -278,28 +246,46 @@ static int graft_check_options(const struct graft_options *o, const struct graft
 	return 0;
 }
 
+static int graft_word_run(const struct cmd_global *g, const struct graft_options *o,
+			  const struct graft_word *w, int n, char **operands, struct err *e)
+{
+	static const char *const needs[] = {"takes no further operand",
+					    "needs the id of a container",
+					    "needs two of: a container's id, a record's file"};
+	__attribute__((cleanup(host_done))) struct host h = {.root = FD_NONE};
+	bool json;
+	int r = graft_check_options(o, w, g->arena, e);
+
+	if (r == 0 && n != 1 + w->ids)
+		r = err_set(e, EINVAL, "graft %s: %s", w->name, needs[w->ids]);
+	if (r == 0)
+		r = graft_format(o, &json, e);
+	if (r == 0 && w->ids == 2)
+		return graft_diff(g, operands + 1, json, e);
+	if (r == 0)
+		r = host_open_tree(&h, o->host != NULL ? o->host : "/", g->arena, e);
+	if (r < 0)
+		return r;
+	return w->run != NULL ? w->run(o, &h, g->arena, e)
+			      : graft_show(g, operands[1], json, &h, e);
+}
+
 static int graft_run(const struct cmd_global *g, const void *options, int n, char **operands,
 		     struct err *e)
 {
-	const struct graft_options *o = options;
 	const struct graft_word *w = graft_words;
-	__attribute__((cleanup(host_done))) struct host h = {.root = FD_NONE};
 
 	while (w < graft_words + ARRAY_LEN(graft_words) && strcmp(operands[0], w->name) != 0)
 		w++;
 	if (w == graft_words + ARRAY_LEN(graft_words))
 		return err_set(e, EINVAL, "'%.100s' is none of %s", operands[0],
 			       graft_names(~0U, g->arena));
-	int r = graft_check_options(o, w, g->arena, e);
-	if (r == 0 && n != 1 + w->ids)
-		r = err_set(e, EINVAL, "graft %s: %s", w->name,
-			    w->ids > 0 ? "needs the id of a container"
-				       : "takes no further operand");
-	if (r == 0)
-		r = host_open_tree(&h, o->host != NULL ? o->host : "/", g->arena, e);
-	if (r < 0)
+	int r = graft_word_run(g, options, w, n, operands, e);
+	if (r >= 0 || w->ids < 2)
 		return r;
-	return w->run != NULL ? w->run(o, &h, g->arena, e) : graft_show(g, operands[1], &h, e);
+	/* 1 says that the two differ */
+	log_error(e);
+	return 2;
 }
 
 #define GRAFT_OPTION(name, letter, kind, member, value, help)                                      \
@@ -325,13 +311,13 @@ static const struct cmd_option graft_options[] = {
 
 const struct cmd cmd_graft = {
 	.name = "graft",
-	.args = "list|plan|check|capture|show [ID]",
+	.args = "list|plan|check|capture|show|diff [ID...]",
 	.summary = "show what of the node's fabrics can go into a container, and what would",
 	.options = graft_options,
 	.options_size = sizeof(struct graft_options),
 	.order = CMD_PERMUTE,
 	.min_operands = 1,
-	.max_operands = 2,
+	.max_operands = 3,
 	.failure_status = 1,
 	.run = graft_run,
 };

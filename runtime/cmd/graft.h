@@ -20,6 +20,14 @@ struct host;
 int graft_capture_write(const struct host *h, const char *out, bool anonymize, struct arena *a,
 			struct err *e);
 
+/* graft show: what create put on record, and whether the numbers are still the drivers'; exit
+ * status (cmd/graft_show.c). */
+int graft_show(const struct cmd_global *g, const char *id, bool json, const struct host *h,
+	       struct err *e);
+
+/* graft diff of two records, of containers or files; exit status (cmd/graft_diff.c). */
+int graft_diff(const struct cmd_global *g, char *const names[2], bool json, struct err *e);
+
 /* What stands in the way of a graft on this node, a line each, with the remedy. *wrong: how many of
  * them are faults and not only advice. */
 const char *graft_check_text(const struct host *h, const struct graft_inventory *inv,

@@ -18,7 +18,9 @@ libgreffon_a_SOURCES += \
 	runtime/cmd/graft.c runtime/cmd/graft.h \
 	runtime/cmd/graft_capture.c \
 	runtime/cmd/graft_check.c \
+	runtime/cmd/graft_diff.c \
 	runtime/cmd/graft_list.c \
+	runtime/cmd/graft_show.c \
 	runtime/cmd/kill.c \
 	runtime/cmd/list.c \
 	runtime/cmd/mounts.c \

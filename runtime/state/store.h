@@ -47,6 +47,8 @@ void store_entry_done(struct store_entry *en);
 int store_read(const struct store_entry *en, struct arena *a, struct record **out, struct err *e);
 int store_write(const struct store_entry *en, const struct record *r, struct err *e);
 
+#define STORE_GRAFT "graft.json" /* of state/graft.h */
+
 /* store_write() in two halves: the work, which nobody sees, and the moment. */
 int store_stage(const struct store_entry *en, const struct record *r, struct err *e);
 int store_commit(const struct store_entry *en, struct err *e);
