@@ -59,5 +59,9 @@ const char *const *process_environment(const struct plan *p, struct arena *a);
  * (CVE-2024-21626). -EACCES may be tried again as the final user. World: rootfs entered. */
 int process_chdir(const struct plan *p, int root, struct err *e);
 
+/* Makes a missing process.cwd while a read-only root still can be written; what stands in the way
+ * is process_chdir()'s to tell. */
+void process_make_cwd(const struct plan *p, int root);
+
 /* Gives stdio that is no tty and not /dev/null to the container's uid, as runc and crun do. */
 int process_stdio_owner(const struct plan *p, struct err *e);

@@ -248,6 +248,8 @@ static int init_settings(struct init *in, int root, struct err *e)
 	if (r < 0)
 		return r;
 	report_stage(in->report, STAGE_MASKS);
+	if (p->mounts.root_readonly)
+		process_make_cwd(p, root);
 	return mask_apply(p, root, &in->pf, e);
 }
 

@@ -157,6 +157,23 @@ const char *const *process_environment(const struct plan *p, struct arena *a)
 	return env;
 }
 
+/* The peers make it; engines rely on that for the working directory of an image. */
+static int process_open_cwd(int root, const char *cwd)
+{
+	struct err why = {0};
+	int dir = path_open(root, cwd, O_PATH | O_DIRECTORY, &why);
+
+	return dir == -ENOENT ? path_mkdir(root, cwd, 0755, &why) : dir;
+}
+
+void process_make_cwd(const struct plan *p, int root)
+{
+	if (p->process.cwd == NULL)
+		return;
+	int dir = process_open_cwd(root, p->process.cwd);
+	fd_done(&dir);
+}
+
 int process_chdir(const struct plan *p, int root, struct err *e)
 {
 	char now[4096];
@@ -164,11 +181,7 @@ int process_chdir(const struct plan *p, int root, struct err *e)
 
 	if (cwd == NULL)
 		return 0;
-	struct err why = {0};
-	autoclose int dir = path_open(root, cwd, O_PATH | O_DIRECTORY, &why);
-	/* the peers make it; engines rely on that for the working directory of an image */
-	if (dir == -ENOENT)
-		dir = path_mkdir(root, cwd, 0755, &why);
+	autoclose int dir = process_open_cwd(root, cwd);
 	if (dir < 0)
 		return err_set(e, -dir, "process.cwd: '%s': %s", cwd, err_name(-dir));
 	if (fchdir(dir) < 0)

@@ -44,6 +44,10 @@ working_directory() {
 	mkdir -p "$BUNDLE/src/in"
 	run_sh 'pwd -P'
 	is "config.md#process cwd: is resolved with the mounts in place" "$OUT" "/mnt/in"
+	new_bundle '.process.cwd = "/missing/in it" | .root.readonly = true'
+	run_sh 'pwd; touch here 2>/dev/null || echo read-only'
+	is "config.md#process cwd: a missing one is made, below a read-only root as well (not in the text; engines rely on it)" "$OUT" "/missing/in it
+read-only"
 	new_bundle '.process.cwd = "/link"'
 	ln -s /opt "$ROOTFS/link"
 	mkdir "$ROOTFS/opt"
