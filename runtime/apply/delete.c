@@ -16,6 +16,8 @@
 
 /* How long a killed init may take to be gone: it may be in a system call of a slow file system. */
 #define DELETE_WAIT_MS (10 * 1000)
+/* After this long it may be that it is frozen by somebody else. */
+#define DELETE_DOUBT_MS 200
 
 int container_hooks(struct plan *p, const struct store_entry *en, const struct record *rec,
 		    struct arena *a, struct err *e)
@@ -61,7 +63,10 @@ static int delete_kill(const struct record *rec, const struct cgroup *cg, struct
 			return r;
 	}
 	struct pollfd p = {.fd = pidfd, .events = POLLIN};
-	if (pidfd >= 0 && poll(&p, 1, DELETE_WAIT_MS) == 0)
+	if (pidfd < 0 || poll(&p, 1, DELETE_DOUBT_MS) != 0)
+		return 0;
+	cgroup_take_back(cg, rec->pid);
+	if (poll(&p, 1, DELETE_WAIT_MS - DELETE_DOUBT_MS) == 0)
 		return err_set(e, EBUSY, "process %d does not end although it was killed",
 			       (int)rec->pid);
 	return 0;

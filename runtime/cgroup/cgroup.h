@@ -117,6 +117,11 @@ int cgroup_refused(const struct cgroup *c, int code, struct err *e);
 /* Freezer. Waits at most 10 s until all are frozen; undoes on failure. -ENOENT: no freezer. */
 int cgroup_freeze(const struct cgroup *c, struct err *e);
 int cgroup_thaw(const struct cgroup *c, struct err *e);
+
+/* Takes the process, which has to exist, into the freezer's cgroup of the container: out of another
+ * one where somebody has put and frozen it, since a v1 freezer keeps even a killed process. Nothing
+ * on v2, which lets it die. */
+void cgroup_take_back(const struct cgroup *c, pid_t pid);
 /* 1 frozen, 0 not, -errno. */
 int cgroup_is_frozen(const struct cgroup *c);
 

@@ -72,6 +72,17 @@ int cgroup_thaw(const struct cgroup *c, struct err *e)
 	return r < 0 ? err_sys(e, -r, "thawing the cgroup '%s'", d->path) : 0;
 }
 
+void cgroup_take_back(const struct cgroup *c, pid_t pid)
+{
+	const struct cgroup_dir *d = freeze_dir(c);
+	char text[16];
+
+	if (d == NULL || d->v2)
+		return;
+	(void)snprintf(text, sizeof(text), "%d", (int)pid);
+	(void)freeze_write(d, "cgroup.procs", text);
+}
+
 static bool freeze_is_done(const struct cgroup_dir *d)
 {
 	char text[512];

@@ -36,6 +36,16 @@ pausing() {
 	rt pause "$ID"
 	ok "delete --force of a paused one" ct_delete --force
 	ok "pause: nothing is left" clean_of "$ID" "$BUNDLE"
+	if [ -d "/sys/fs/cgroup/freezer$CG" ]; then
+		held
+		mkdir "/sys/fs/cgroup/freezer$CG/theirs"
+		echo "$PID" >"/sys/fs/cgroup/freezer$CG/theirs/cgroup.procs"
+		echo FROZEN >"/sys/fs/cgroup/freezer$CG/theirs/freezer.state"
+		ok "delete --force of one that somebody has frozen in another cgroup" ct_delete --force
+		ok "nothing is left of it" clean_of "$ID" "$BUNDLE"
+	else
+		skip "delete --force of one that somebody has frozen in another cgroup" "no v1 freezer, and v2's lets a killed one die"
+	fi
 }
 
 updating() {
