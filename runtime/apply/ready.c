@@ -15,7 +15,7 @@
 #include "base/log.h"
 
 #define READY_FOLDER "notify"
-#define READY_SOCKET "notify.sock"
+#define READY_SOCKET "notify"
 
 /* How long the service manager has to take note of the process to watch. */
 #define READY_BARRIER_MS 5000

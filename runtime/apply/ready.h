@@ -7,7 +7,7 @@
 
 /*
  * Readiness of the container (sd_notify(3)): the runtime's caller has NOTIFY_SOCKET, the container
- * gets a socket of its own at PLAN_NOTIFY_DIR, and only that it is ready goes from the one to the
+ * gets a socket of its own (plan/ready.h), and only that it is ready goes from the one to the
  * other, with the container's init as the process to watch. Nothing else that a container says
  * reaches a service manager of the host: not MAINPID, not descriptors to keep.
  */

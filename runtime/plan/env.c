@@ -50,7 +50,7 @@ static bool env_has_value(const struct plan_process *pp, const char *name_equals
 
 /* sd_listen_fds(3), sd_notify(3). */
 static void env_systemd(struct plan *p, struct env_table *t, const struct plan_options *options,
-			bool notify)
+			const char *notify_folder)
 {
 	static const char pid[] = "LISTEN_PID=1";
 
@@ -66,12 +66,13 @@ static void env_systemd(struct plan *p, struct env_table *t, const struct plan_o
 				arena_printf(p->arena, "LISTEN_FDNAMES=%s",
 					     options->listen_fdnames));
 	}
-	if (notify)
-		env_set(&p->process, t, "NOTIFY_SOCKET=" PLAN_NOTIFY_DIR "/notify.sock");
+	if (notify_folder != NULL)
+		env_set(&p->process, t,
+			arena_printf(p->arena, "NOTIFY_SOCKET=%s/notify", notify_folder));
 }
 
 int env_build(struct plan *p, const struct oci_process *o, const struct plan_options *options,
-	      bool notify, struct err *e)
+	      const char *notify_folder, struct err *e)
 {
 	struct plan_process *pp = &p->process;
 	size_t room = 16;
@@ -92,7 +93,7 @@ int env_build(struct plan *p, const struct oci_process *o, const struct plan_opt
 				o->env[i]);
 		env_set(pp, &t, o->env[i]);
 	}
-	env_systemd(p, &t, options, notify);
+	env_systemd(p, &t, options, notify_folder);
 	/* an empty one is no home either, as runc has it */
 	pp->home_missing = !env_has_value(pp, "HOME=");
 	return 0;

@@ -378,7 +378,8 @@ struct plan {
 		*graft; /* merged into the above already; NULL: nothing was asked */
 };
 
-/* Where the container's NOTIFY_SOCKET is: that of the peers. */
+/* The folder of the container's NOTIFY_SOCKET where the caller's is of the abstract namespace or of
+ * systemd's own name, which is what a systemd in the container binds: runc's. */
 #define PLAN_NOTIFY_DIR "/run/notify"
 
 /* What the command line adds to the config. */
@@ -393,6 +394,7 @@ struct plan_options {
 	const char
 		*seccomp_receiver; /* of the caller's environment: where there is no listenerPath */
 	const char *notify_dir; /* the caller waits for readiness: folder of the socket, absolute */
+	const char *notify_socket; /* the caller's NOTIFY_SOCKET */
 	enum plan_cgroup_manager manager;
 	bool systemd_user;   /* the user's own systemd, not the system's */
 	bool console_socket; /* --console-socket was given */

@@ -131,7 +131,7 @@ int plan_process_build(struct plan *p, const struct plan_input *in, struct err *
 	if (r == 0)
 		r = process_cwd(p, o, e);
 	if (r == 0)
-		r = env_build(p, o, in->options, ready_is_wanted(p, in), e);
+		r = env_build(p, o, in->options, ready_folder(p, in), e);
 	size_t total = 0;
 	if (r == 0)
 		r = process_fits("args", o->args, o->n_args, &total, e);

@@ -3,6 +3,9 @@
 
 #include "plan/plan.h"
 
-/* The caller waits for readiness and the container has none wired up by its engine: what is mounted
- * at PLAN_NOTIFY_DIR then is the engine's. */
-bool ready_is_wanted(const struct plan *p, const struct plan_input *in);
+/*
+ * The folder in the container that gets the socket "notify": at the place of the caller's
+ * NOTIFY_SOCKET, as crun has it, or PLAN_NOTIFY_DIR. NULL: the caller does not wait for readiness,
+ * or the engine has wired it up itself, as what it mounts there tells.
+ */
+const char *ready_folder(const struct plan *p, const struct plan_input *in);

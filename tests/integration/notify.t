@@ -24,8 +24,8 @@ like "the manager hears that it is ready, and of the process to watch" "$(heard 
 like "then the barrier" "$(heard | sed -n 2p)" "* BARRIER=1"
 is "and nothing else of what the container says" "$(heard | wc -l)" 2
 ok "the barrier has its descriptor" grep -q 'fd=1 BARRIER=1' "$LOG"
-like "the container's socket" "$(tail -1 "$BUNDLE/out")" /run/notify/notify.sock
-like "is mounted read-only" "$(grep ' /run/notify ' "/proc/$PID/mountinfo")" "* /run/notify ro,nosuid,nodev,noexec*"
+is "the container's socket is at the place of the caller's" "$(tail -1 "$BUNDLE/out")" "$SOCKET/notify"
+like "is mounted read-only" "$(grep " $SOCKET " "/proc/$PID/mountinfo")" "* $SOCKET ro,nosuid,nodev,noexec*"
 ct_drop
 
 # ---- start waits
@@ -94,6 +94,13 @@ new_bundle '.mounts += [{destination: "/run/notify", source: "\($ENV.WORK)/their
 	'.process.env += ["NOTIFY_SOCKET=/run/notify/x"]'
 run_sh 'echo $NOTIFY_SOCKET'
 is "what an engine has wired up is left alone" "$OUT" /run/notify/x
+new_bundle '.mounts += [{destination: $ENV.NOTIFY_SOCKET, source: "\($ENV.WORK)/theirs", options: ["bind"]}]'
+run_sh 'echo "[$NOTIFY_SOCKET]"'
+is "also at the place of the caller's" "$OUT" "[]"
+export NOTIFY_SOCKET=/run/systemd/notify
+new_bundle
+run_sh 'echo $NOTIFY_SOCKET; ls -d /run/systemd 2>/dev/null'
+is "what a systemd of the container's binds is left free" "$OUT" /run/notify/notify
 unset NOTIFY_SOCKET
 new_bundle
 run_sh 'echo "[$NOTIFY_SOCKET]"; ls -d /run/notify 2>&1'
