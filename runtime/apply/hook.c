@@ -98,17 +98,15 @@ static void hook_close(unsigned int preserved)
 		(void)close((int)(3 + i));
 }
 
-/* The bundle; a hook of the container's side may not be able to enter it from its user namespace.
- */
-static void hook_chdir(const char *cwd, enum plan_hook_kind kind)
+/* The runtime's side: the bundle. startContainer: "/" of the container. createContainer: the root
+ * file system, where init stands; hooks made for runc name files of the container as ./lib/x. */
+static void hook_chdir(const char *bundle, enum plan_hook_kind kind)
 {
-	bool inside = kind == HOOK_CREATE_CONTAINER || kind == HOOK_START_CONTAINER;
+	const char *cwd = kind == HOOK_START_CONTAINER ? "/" : bundle;
 
-	if (kind != HOOK_START_CONTAINER && chdir(cwd) == 0)
+	if (kind == HOOK_CREATE_CONTAINER || chdir(cwd) == 0)
 		return;
-	if (inside && chdir("/") == 0)
-		return;
-	dprintf(2, "working directory '%s': %s", inside ? "/" : cwd, err_name(errno));
+	dprintf(2, "working directory '%s': %s", cwd, err_name(errno));
 	_exit(127);
 }
 

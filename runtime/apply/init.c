@@ -177,7 +177,8 @@ static int init_namespaces(struct init *in, struct err *e)
 	return r;
 }
 
-static int init_hooks(struct init *in, struct err *e)
+/* root is where the hooks of the container's side find themselves (see hook_chdir). */
+static int init_hooks(struct init *in, int root, struct err *e)
 {
 	if (in->wait_hooked) {
 		int r = sync_say(in->sock, SYNC_MOUNTED, FD_NONE, e);
@@ -188,6 +189,8 @@ static int init_hooks(struct init *in, struct err *e)
 	}
 	struct hook_state st = {.status = "creating", .pid = getpid()};
 	report_stage(in->report, STAGE_HOOKS);
+	if (in->p->hooks[HOOK_CREATE_CONTAINER].n > 0 && fchdir(root) < 0)
+		return err_sys(e, errno, "root.path: '%s' as the hooks' directory", in->p->rootfs);
 	return hook_run(in->p, HOOK_CREATE_CONTAINER, &st, HOOK_FAIL_STOPS, e);
 }
 
@@ -210,7 +213,7 @@ static int init_rootfs(struct init *in, int *out_root, struct err *e)
 	r = device_make(p, root, &in->pf, e);
 	if (r < 0)
 		return r;
-	r = init_hooks(in, e);
+	r = init_hooks(in, root, e);
 	if (r < 0)
 		return r;
 	report_stage(in->report, STAGE_PIVOT);
