@@ -41,6 +41,27 @@ static int create_check_empty(const struct cgroup_dir *d, struct err *e)
 	return 0;
 }
 
+/* What is born into a frozen cgroup never runs, and what waits for it neither. A v1 freezer that
+ * is still freezing (no process it has had to stop) reads FREEZING. */
+static int create_check_thawed(const struct cgroup_dir *d, struct err *e)
+{
+	bool freezer = cgroup_dir_has(d, "freezer");
+	char path[4200], text[4096];
+
+	if (!d->v2 && !freezer)
+		return 0;
+	(void)snprintf(path, sizeof(path), "%s/%s", d->path,
+		       d->v2 ? "cgroup.events" : "freezer.state");
+	if (io_read_control(AT_FDCWD, path, text, sizeof(text)) < 0) /* a kernel without it */
+		return 0;
+	if (d->v2 ? strstr(text, "frozen 1") == NULL : strncmp(text, "THAWED", 6) == 0)
+		return 0;
+	return err_set(e, EBUSY,
+		       "linux.cgroupsPath: container's cgroup unexpectedly frozen: thaw '%s' or "
+		       "give another",
+		       d->path);
+}
+
 int cgroup_plan_dirs(const struct plan_cgroup *pc, const struct host *h, struct arena *a,
 		     struct cgroup *out, struct err *e)
 {
@@ -193,7 +214,10 @@ static int create_dir(const struct plan_cgroup *pc, const struct host *h, struct
 			       d->path);
 	d->created = r == 0;
 	/* a unit's holds the helper */
-	r = d->created || pc->manager == CGROUP_SYSTEMD ? 0 : create_check_empty(d, e);
+	bool found = !d->created && pc->manager != CGROUP_SYSTEMD;
+	r = found ? create_check_empty(d, e) : 0;
+	if (r == 0 && found)
+		r = create_check_thawed(d, e);
 	if (r == 0 && pc->unit.subgroup != NULL)
 		r = unit_move_helper(c, d, e);
 	return r < 0 ? r : create_open(pc, c, d, e);

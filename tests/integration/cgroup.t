@@ -102,6 +102,18 @@ others() {
 	ct_drop
 }
 
+frozen() { # made by another, and frozen before anybody is in it
+	local dir=/sys/fs/cgroup/freezer$CG/frozen
+	[ -d /sys/fs/cgroup/freezer ] || { skip "a frozen cgroup" "no v1 freezer"; return; }
+	mkdir -p "$dir" && echo FROZEN >"$dir/freezer.state"
+	new_bundle ".linux.cgroupsPath = \"${CG_UNDER}frozen\""
+	with_args /bin/true
+	ct_run
+	is "a frozen cgroup: refused" "$RC" 1
+	like "a frozen cgroup: named" "$(<"$WORK/err")" "*linux.cgroupsPath: *unexpectedly frozen*$dir*"
+	ok "a frozen cgroup: left as it was" rmdir "$dir"
+}
+
 counting() {
 	held
 	is "ps: the container's processes" "$(rt ps --format json "$ID" 2>"$WORK/err")" "[$PID]"
@@ -154,6 +166,7 @@ pausing
 updating
 devices
 others
+frozen
 counting
 memory
 unshare -m --propagation private bash "$0" --v2

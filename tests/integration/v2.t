@@ -241,6 +241,10 @@ rules() {
 	fi
 	is "below a cgroup with processes: that stays as it was" \
 		"$(cat "$TOP/busy/cgroup.type" "$TOP/busy/cgroup.subtree_control" | xargs)" domain
+	mkdir "$TOP/frozen" && echo 1 >"$TOP/frozen/cgroup.freeze"
+	new_bundle '.linux.cgroupsPath = "\($ENV.CG)/frozen"'
+	refusal "in a frozen cgroup" "*linux.cgroupsPath: *unexpectedly frozen*$TOP/frozen*"
+	ok "a frozen cgroup: left as it was" rmdir "$TOP/frozen"
 	if ! echo threaded >"$TOP/root/threads/cgroup.type"; then
 		skip "in a threaded cgroup" "the kernel has none"
 		return
