@@ -39,7 +39,8 @@ int container_delete(const struct store *s, const char *id, enum container_delet
 
 struct container_exec_options {
 	const char *console_socket, *pid_file, *pidfd_socket;
-	const char *cgroup; /* --cgroup: relative, below the container's own; NULL: there */
+	const char *const *cgroups; /* of cgroup_below(): below the container's own */
+	size_t n_cgroups;	    /* 0: there */
 	bool detach, ignore_paused;
 	int types; /* of plan_exec_build() */
 	int cache; /* of compiled filters */

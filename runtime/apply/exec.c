@@ -42,19 +42,19 @@ int exec_target(struct birth *b, const struct record *rec, int types, struct joi
 	return exec_root(&b->init.pf, rec->pid, out->types, &out->root, e);
 }
 
-static int exec_cgroup(struct birth *b, const struct record *rec, const char *below, struct err *e)
+static int exec_cgroup(struct birth *b, const struct record *rec,
+		       const struct container_exec_options *o, struct err *e)
 {
+	bool moved;
+
 	container_cgroup(&b->cgroup, rec, b->a);
-	for (size_t i = 0; below != NULL && i < b->cgroup.n; i++)
-		b->cgroup.v[i].path = arena_printf(b->a, "%s/%s", b->cgroup.v[i].path, below);
-	int r = cgroup_reopen(&b->cgroup, CGROUP_OPEN_TASKS, e);
+	int r = cgroup_below(&b->cgroup, o->cgroups, o->n_cgroups, &moved, e);
+	if (r == 0)
+		r = cgroup_reopen(&b->cgroup, CGROUP_OPEN_TASKS, e);
 	if (r < 0)
 		return r;
-	if (below != NULL && b->cgroup.n == 0)
-		return err_set(e, ENOENT, "--cgroup: '%s' does not exist in the container's cgroup",
-			       below);
 	b->init.in_cgroup = !cgroup_needs_entering(&b->cgroup);
-	return below != NULL ? 0 : cgroup_follow(&b->cgroup, &b->init.pf, rec->pid, e);
+	return moved ? 0 : cgroup_follow(&b->cgroup, &b->init.pf, rec->pid, e);
 }
 
 static int exec_status(const struct store_entry *en, const struct record *rec,
@@ -100,7 +100,7 @@ static int exec_birth(struct birth *b, struct join_exec *target, const struct re
 		return r;
 	r = exec_target(b, rec, o->types, target, e);
 	if (r == 0)
-		r = exec_cgroup(b, rec, o->cgroup, e);
+		r = exec_cgroup(b, rec, o, e);
 	if (r == 0)
 		r = exec_rdt(b, rec, e);
 	if (r < 0)

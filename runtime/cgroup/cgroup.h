@@ -104,6 +104,14 @@ int cgroup_move(const struct cgroup *c, pid_t pid, struct err *e);
 enum cgroup_open { CGROUP_OPEN_DIRS, CGROUP_OPEN_TASKS };
 int cgroup_reopen(struct cgroup *c, enum cgroup_open how, struct err *e);
 
+/* The container's own directories become ones below them: each of below is [CONTROLLER[,CONTROLLER]
+ * :]PATH, as runc has it, with the controllers of cgroup v1. A PATH alone is for every hierarchy
+ * that has it; the process is in the container's own cgroup in the others. *v2_moved: in the v2 one
+ * as well. -ENOENT, -EINVAL: no such cgroup or controller. c: of the record, before it is
+ * reopened. */
+int cgroup_below(struct cgroup *c, const char *const *below, size_t n, bool *v2_moved,
+		 struct err *e);
+
 /* v2 lets no process into a cgroup that passes controllers on. Where a reopened container's own
  * does, as with systemd inside, its directory becomes the one below it that the process (init) is
  * in. */

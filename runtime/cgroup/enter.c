@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "cgroup/cgroup.h"
@@ -59,6 +61,72 @@ int cgroup_move(const struct cgroup *c, pid_t pid, struct err *e)
 				       c->v[i].path);
 	}
 	return 0;
+}
+
+static int below_missing(const char *path, struct err *e)
+{
+	return err_set(e, ENOENT,
+		       "--cgroup: adding pid to %s/cgroup.procs: no such file or directory; the "
+		       "cgroup has to be made before",
+		       path);
+}
+
+/* Without a controller: in all hierarchies that have it, at least in one. */
+static int below_all(struct cgroup *c, const char *const *own, const char *path, bool *v2_moved,
+		     struct err *e)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const char *to = arena_printf(c->arena, "%s/%s", own[i], path);
+		if (access(to, F_OK) < 0)
+			continue;
+		c->v[i].path = to;
+		found = true;
+		*v2_moved = *v2_moved || c->v[i].v2;
+	}
+	return found ? 0
+		     : below_missing(
+			       c->n > 0 ? arena_printf(c->arena, "%s/%s", own[0], path) : path, e);
+}
+
+static int below_controller(struct cgroup *c, const char *const *own, const char *name,
+			    const char *path, struct err *e)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		if (!cgroup_dir_has(&c->v[i], name))
+			continue;
+		c->v[i].path = arena_printf(c->arena, "%s/%s", own[i], path);
+		return access(c->v[i].path, F_OK) < 0 ? below_missing(c->v[i].path, e) : 0;
+	}
+	return err_set(e, EINVAL,
+		       "--cgroup: unknown controller '%s': the container is in no cgroup v1 "
+		       "hierarchy of it",
+		       name);
+}
+
+int cgroup_below(struct cgroup *c, const char *const *below, size_t n, bool *v2_moved,
+		 struct err *e)
+{
+	const char **own = arena_array(c->arena, c->n, sizeof(*own));
+	int r = 0;
+
+	*v2_moved = false;
+	for (size_t i = 0; i < c->n; i++)
+		own[i] = c->v[i].path;
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const char *colon = strchr(below[i], ':');
+		const char *path = colon != NULL ? colon + 1 : below[i], *name;
+		path += strspn(path, "/");
+		if (colon == NULL)
+			r = below_all(c, own, path, v2_moved, e);
+		char *names = colon == NULL ? NULL
+					    : arena_strndup(c->arena, below[i],
+							    (size_t)(colon - below[i]));
+		while (r == 0 && (name = strsep(&names, ",")) != NULL)
+			r = below_controller(c, own, name, path, e);
+	}
+	return r;
 }
 
 int cgroup_reopen(struct cgroup *c, enum cgroup_open how, struct err *e)

@@ -13,9 +13,9 @@
 #include "plan/graft.h"
 
 struct exec_options {
-	const char *process, *user, *cwd, *apparmor, *process_label, *cgroup;
+	const char *process, *user, *cwd, *apparmor, *process_label;
 	const char *console_socket, *pid_file, *pidfd_socket;
-	struct cmd_list env, caps, gids;
+	struct cmd_list env, caps, gids, cgroups;
 	bool tty, detach, no_new_privs, ignore_paused;
 	struct opt_u64 preserve_fds;
 };
@@ -41,7 +41,8 @@ static const struct cmd_option exec_options[] = {
 	EXEC_OPTION("process-label", 0, CMD_STRING, process_label, "LABEL",
 		    "SELinux label of the process"),
 	EXEC_OPTION("no-new-privs", 0, CMD_FLAG, no_new_privs, NULL, "set no_new_privs"),
-	EXEC_OPTION("cgroup", 0, CMD_STRING, cgroup, "PATH", "cgroup below the container's own"),
+	EXEC_OPTION("cgroup", 0, CMD_LIST, cgroups, "[CONTROLLER:]PATH",
+		    "cgroup below the container's own; may be repeated for controllers of v1"),
 	EXEC_OPTION("ignore-paused", 0, CMD_FLAG, ignore_paused, NULL,
 		    "also in a paused container (it will wait)"),
 	EXEC_OPTION("console-socket", 0, CMD_STRING, console_socket, "SOCKET",
@@ -178,20 +179,36 @@ static int exec_from_file(const char *path, struct arena *a, struct oci_process 
 }
 
 /* A name of the container's own tree: it must not lead out of it. */
-static int exec_check_cgroup(const char *path, struct err *e)
+static int exec_check_below(const char *path, struct err *e)
 {
-	if (path == NULL)
-		return 0;
 	for (const char *p = path; *p != '\0';) {
 		size_t n = strcspn(p, "/");
 		if ((n == 2 && strncmp(p, "..", 2) == 0) || (n == 1 && *p == '.') ||
 		    (n == 0 && p != path))
 			return err_set(e, EINVAL,
-				       "--cgroup: '%s' must not have empty, '.' or '..' parts",
+				       "--cgroup: %s is not a sub cgroup path: it must not have "
+				       "empty, '.' or '..' parts",
 				       path);
 		p += n + (p[n] == '/');
 	}
 	return 0;
+}
+
+static int exec_check_cgroups(const struct cmd_list *cgroups, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < cgroups->n; i++) {
+		const char *colon = strchr(cgroups->v[i], ':');
+
+		if (colon == NULL && cgroups->n > 1)
+			return err_set(
+				e, EINVAL,
+				"--cgroup: '%s' needs a CONTROLLER: in front, as there are several",
+				cgroups->v[i]);
+		r = exec_check_below(colon != NULL ? colon + 1 : cgroups->v[i], e);
+	}
+	return r;
 }
 
 static int exec_check(const struct exec_options *o, const struct plan *p, struct err *e)
@@ -203,7 +220,7 @@ static int exec_check(const struct exec_options *o, const struct plan *p, struct
 	if (!p->process.terminal && o->console_socket != NULL)
 		return err_set(e, EINVAL,
 			       "--console-socket: the process has no terminal to send, use --tty");
-	return exec_check_cgroup(o->cgroup, e);
+	return exec_check_cgroups(&o->cgroups, e);
 }
 
 static int exec_plan(const struct cmd_global *g, const struct exec_options *o, int n,
@@ -261,7 +278,8 @@ static int exec_run(const struct cmd_global *g, const void *options, int n, char
 		.console_socket = o->console_socket,
 		.pid_file = o->pid_file,
 		.pidfd_socket = o->pidfd_socket,
-		.cgroup = o->cgroup,
+		.cgroups = o->cgroups.v,
+		.n_cgroups = o->cgroups.n,
 		.detach = o->detach,
 		.ignore_paused = o->ignore_paused,
 	};

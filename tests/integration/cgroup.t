@@ -114,6 +114,41 @@ frozen() { # made by another, and frozen before anybody is in it
 	ok "a frozen cgroup: left as it was" rmdir "$dir"
 }
 
+# exec --cgroup [CONTROLLER[,CONTROLLER]:]PATH, as runc has it.
+below() {
+	held
+	local own
+	own=$(cgroup_dir "$PID" memory) || { skip "exec --cgroup" "the memory controller is not one of cgroup v1"; return; }
+	local cpu pids
+	cpu=$(cgroup_dir "$PID" cpu) pids=$(cgroup_dir "$PID" pids)
+	mkdir "$own/m" "$cpu/c" "$cpu/both" "$pids/both"
+	in_cgroups() { # ARGUMENT...: the cgroups of an exec, without what all have in common
+		rt exec "$@" "$ID" cat /proc/self/cgroup 2>"$WORK/err" | sed "s|:/.*/$ID|:|" | grep -E ":(memory|cpu|cpu,cpuacct|pids|freezer):" |
+			sed -E 's/^[0-9]+://; s/cpu,cpuacct/cpu/' | sort | xargs
+	}
+	is "exec --cgroup: none, the container's own" "$(in_cgroups)" "cpu: freezer: memory: pids:"
+	is "exec --cgroup /: the same" "$(in_cgroups --cgroup /)" "cpu: freezer: memory: pids:"
+	is "exec --cgroup: of controllers, the container's own for the others" \
+		"$(in_cgroups --cgroup memory:m --cgroup cpu:/c)" "cpu:/c freezer: memory:/m pids:"
+	is "exec --cgroup: of a list of controllers" "$(in_cgroups --cgroup cpu,pids:both)" "cpu:/both freezer: memory: pids:/both"
+	is "exec --cgroup: a path alone, where it exists" "$(in_cgroups --cgroup both)" "cpu:/both freezer: memory: pids:/both"
+	local arguments text
+	while IFS='|' read -r arguments text; do
+		# shellcheck disable=SC2086
+		rt exec $arguments "$ID" true 2>"$WORK/err"
+		is "exec $arguments: refused" $? 255
+		like "exec $arguments: named" "$(<"$WORK/err")" "*--cgroup: $text*"
+	done <<-END
+		--cgroup none|adding pid to $(dirname "$cpu")/*/none/cgroup.procs: no such file
+		--cgroup memory:both|adding pid to $own/both/cgroup.procs: no such file
+		--cgroup nothing:both|unknown controller 'nothing'
+		--cgroup ..|.. is not a sub cgroup path
+		--cgroup memory:../x|../x is not a sub cgroup path
+		--cgroup memory:m --cgroup c|'c' needs a CONTROLLER:
+	END
+	ct_drop
+}
+
 counting() {
 	held
 	is "ps: the container's processes" "$(rt ps --format json "$ID" 2>"$WORK/err")" "[$PID]"
@@ -167,6 +202,7 @@ updating
 devices
 others
 frozen
+below
 counting
 memory
 unshare -m --propagation private bash "$0" --v2
