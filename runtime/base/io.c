@@ -70,6 +70,13 @@ static int io_read_sized(int fd, size_t size, size_t max, struct arena *a, char 
 	return 0;
 }
 
+int io_read_given(const char *name, size_t max, struct arena *a, char **out, size_t *out_len)
+{
+	autoclose int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	return fd < 0 ? -errno : io_read_all(fd, max, a, out, out_len);
+}
+
 int io_read_file(int at, const char *name, size_t max, struct arena *a, char **out, size_t *out_len)
 {
 	autoclose int fd = openat(at, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);

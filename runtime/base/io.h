@@ -20,6 +20,10 @@ int io_read_all(int fd, size_t max, struct arena *a, char **out, size_t *out_len
 int io_read_file(int at, const char *name, size_t max, struct arena *a, char **out,
 		 size_t *out_len);
 
+/* The same for a file that the caller names on the command line, which may be a pipe too (the
+ * shell's <(...)) and is waited for. */
+int io_read_given(const char *name, size_t max, struct arena *a, char **out, size_t *out_len);
+
 /* Reads a control file of procfs, sysfs or cgroupfs that the kernel writes whole in one read(2)
  * (not mountinfo) into buf, NUL-terminated: three calls. Length or -errno; -EFBIG when it does not
  * fit. */

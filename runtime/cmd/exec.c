@@ -170,7 +170,7 @@ static int exec_from_file(const char *path, struct arena *a, struct oci_process 
 {
 	char *text;
 	size_t len;
-	int r = io_read_file(AT_FDCWD, path, (size_t)16 << 20, a, &text, &len);
+	int r = io_read_given(path, (size_t)16 << 20, a, &text, &len);
 
 	if (r < 0)
 		return err_sys(e, -r, "--process: '%s'", path);

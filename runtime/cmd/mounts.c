@@ -16,9 +16,8 @@ static int mounts_read(const char *name, struct arena *a, struct oci_mount **out
 {
 	char *text;
 	size_t len;
-	int r = strcmp(name, "-") == 0
-			? io_read_all(STDIN_FILENO, MOUNTS_MAX_TEXT, a, &text, &len)
-			: io_read_file(AT_FDCWD, name, MOUNTS_MAX_TEXT, a, &text, &len);
+	int r = strcmp(name, "-") == 0 ? io_read_all(STDIN_FILENO, MOUNTS_MAX_TEXT, a, &text, &len)
+				       : io_read_given(name, MOUNTS_MAX_TEXT, a, &text, &len);
 
 	if (r < 0)
 		return err_sys(e, -r, "'%.300s'", name);

@@ -185,9 +185,8 @@ static int update_from_file(const char *name, struct arena *a, struct oci_resour
 {
 	char *text;
 	size_t len;
-	int r = strcmp(name, "-") == 0
-			? io_read_all(STDIN_FILENO, UPDATE_MAX_TEXT, a, &text, &len)
-			: io_read_file(AT_FDCWD, name, UPDATE_MAX_TEXT, a, &text, &len);
+	int r = strcmp(name, "-") == 0 ? io_read_all(STDIN_FILENO, UPDATE_MAX_TEXT, a, &text, &len)
+				       : io_read_given(name, UPDATE_MAX_TEXT, a, &text, &len);
 
 	if (r < 0)
 		return err_sys(e, -r, "--resources: '%.300s'", name);
