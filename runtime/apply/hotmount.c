@@ -72,18 +72,20 @@ static int hotmount_add(struct init *in, int root, struct err *e)
 {
 	const struct plan_mounts *all = &in->p->mounts;
 
-	for (size_t i = 0; i < all->n; i++) {
+	size_t done = 0;
+	int r = 0;
+
+	for (; r == 0 && done < all->n; done += r == 0) {
 		struct plan one = *in->p;
-		one.mounts.v = &all->v[i];
+		one.mounts.v = &all->v[done];
 		one.mounts.n = 1;
-		int r = mount_attach(&one, in->slots, root, &in->pf, e);
-		if (r == 0)
-			continue;
-		while (i-- > 0)
-			(void)hotmount_remove_one(in, &all->v[i], root, NULL);
-		return r;
+		r = mount_attach(&one, in->slots, root, &in->pf, e);
 	}
-	return 0;
+	if (r == 0)
+		r = mount_finish(in->p, in->slots, e);
+	while (r < 0 && done-- > 0)
+		(void)hotmount_remove_one(in, &all->v[done], root, NULL);
+	return r;
 }
 
 static int hotmount_remove(struct init *in, int root, struct err *e)

@@ -250,6 +250,9 @@ static int init_settings(struct init *in, int root, struct err *e)
 	r = sysctl_apply(p, &in->pf, e);
 	if (r < 0)
 		return r;
+	r = mount_finish(p, in->slots, e);
+	if (r < 0)
+		return r;
 	report_stage(in->report, STAGE_MASKS);
 	if (p->mounts.root_readonly)
 		process_make_cwd(p, root);

@@ -366,20 +366,7 @@ static int mount_bind_shared(const struct plan_mount *m, const struct mount_shar
 	return mount_move(m, fd, target, e);
 }
 
-static int mount_finish_tmpfs(const struct plan_mount *m, int fd, int covered, struct err *e)
-{
-	int r = mount_copyup(covered, fd, e);
-
-	if (r < 0)
-		return r;
-	uint64_t ro = (m->attr_set | m->rec_attr_set) & MOUNT_ATTR_RDONLY;
-	r = mount_set(fd, 0, ro, 0, 0);
-	if (r == -ENOSYS)
-		r = mount_legacy_add(fd, mount_legacy_flags(m->attr_set | m->rec_attr_set));
-	return r < 0 ? err_sys(e, -r, ".options: ro") : 0;
-}
-
-static int mount_attach_fs(const struct plan *p, const struct plan_mount *m, int root,
+static int mount_attach_fs(const struct plan *p, const struct plan_mount *m, int *slot, int root,
 			   struct err *e)
 {
 	struct err why = {0};
@@ -395,16 +382,23 @@ static int mount_attach_fs(const struct plan *p, const struct plan_mount *m, int
 		return mount_bind_shared(m, shared, target, e);
 	if (fd == -ENOSYS) {
 		int r = mount_legacy(m, root, target, e);
-		if (r < 0 || !m->copy_up)
+		if (r < 0 || (!m->copy_up && !m->ro_late))
 			return r;
 		fd = path_open(root, m->target, O_PATH | O_DIRECTORY, e);
-		return fd < 0 ? fd : mount_finish_tmpfs(m, fd, target, e);
-	}
-	if (fd < 0)
+		if (fd < 0)
+			return fd;
+	} else if (fd < 0) {
 		return err_take(e, &why);
+	} else {
+		int r = mount_move(m, fd, target, e);
+		if (r < 0)
+			return r;
+	}
 	/* target's descriptor leads to what the tmpfs covers, also after it is attached */
-	int r = mount_move(m, fd, target, e);
-	return r < 0 || !m->copy_up ? r : mount_finish_tmpfs(m, fd, target, e);
+	int r = m->copy_up ? mount_copyup(target, fd, e) : 0;
+	if (r == 0 && m->ro_late)
+		*slot = fd_take(&fd);
+	return r;
 }
 
 static int mount_attach_file(const struct plan_mount *m, int root, struct err *e)
@@ -423,10 +417,10 @@ static int mount_attach_one(const struct plan *p, const struct plan_mount *m, in
 	switch (m->verb) {
 	case MOUNT_BIND:
 		if (m->remount)
-			return mount_attach_fs(p, m, root, e);
+			return mount_attach_fs(p, m, slot, root, e);
 		return mount_attach_bind(p, m, slot, root, pf, e);
 	case MOUNT_FS:
-		return mount_attach_fs(p, m, root, e);
+		return mount_attach_fs(p, m, slot, root, e);
 	case MOUNT_FILE:
 		return mount_attach_file(m, root, e);
 	case MOUNT_CGROUP: {
@@ -445,6 +439,22 @@ int mount_attach(const struct plan *p, struct mount_slots *slots, int root, cons
 
 		if (mount_attach_one(p, m, &slots->fd[m->slot], root, pf, e) < 0)
 			return err_at(e, "%s", m->origin);
+	}
+	return 0;
+}
+
+int mount_finish(const struct plan *p, struct mount_slots *slots, struct err *e)
+{
+	for (size_t i = 0; i < p->mounts.n; i++) {
+		const struct plan_mount *m = &p->mounts.v[i];
+		if (!m->ro_late)
+			continue;
+		autoclose int fd = fd_take(&slots->fd[m->slot]);
+		int r = mount_set(fd, 0, MOUNT_ATTR_RDONLY, 0, 0);
+		if (r == -ENOSYS)
+			r = mount_legacy_add(fd, mount_legacy_flags(m->attr_set | m->rec_attr_set));
+		if (r < 0)
+			return err_sys(e, -r, "%s.options: ro", m->origin);
 	}
 	return 0;
 }

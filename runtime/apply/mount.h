@@ -35,6 +35,10 @@ int mount_root(const struct plan *p, struct mount_slots *slots, int *out_root, s
 int mount_attach(const struct plan *p, struct mount_slots *slots, int root, const struct procfs *pf,
 		 struct err *e);
 
+/* World: mount_attach() was all right, nothing more is made in the container's file systems. Makes
+ * read-only what had to wait (ro_late), by the descriptors that mount_attach() left in slots. */
+int mount_finish(const struct plan *p, struct mount_slots *slots, struct err *e);
+
 /* World: as mount_attach(), after it. Nodes, links of /dev, in the rootfs. */
 int device_make(const struct plan *p, int root, const struct procfs *pf, struct err *e);
 

@@ -218,8 +218,7 @@ int mount_fs_new(const struct plan *p, const struct plan_mount *m, int target, s
 		return fs_refused(fs, m->fstype, -r, e);
 	if (r < 0)
 		return fs_failed(m, -r, e);
-	/* copying up needs a writable mount; ro follows */
-	if (m->copy_up)
+	if (m->ro_late) /* mount_finish() */
 		attr &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	autoclose int fd = sys_fsmount(fs, (unsigned int)attr);
 	if (fd < 0)

@@ -111,7 +111,7 @@ static int legacy_new(const struct plan_mount *m, const char *path, int target)
 	else if (mount_fs_extra(m, target, extra)[0] != '\0')
 		data = arena_printf(&a, "%s%s%s", data == NULL ? "" : data, data == NULL ? "" : ",",
 				    extra);
-	if (m->copy_up)
+	if (m->ro_late)
 		flags &= ~(unsigned long)MS_RDONLY;
 	return mount(m->source, path, m->fstype, flags, data) < 0 ? -errno : 0;
 }

@@ -275,6 +275,10 @@ static void mount_words(struct plan *p, const struct mount_entry *m, struct plan
 	out->recursive = m->opt.recursive;
 	out->remount = m->opt.remount;
 	out->copy_up = m->opt.copy_up;
+	/* as with runc: a read-only /dev has its nodes, what is mounted below has its directory */
+	out->ro_late = out->verb == MOUNT_FS && !out->remount &&
+		       strcmp(out->fstype, "tmpfs") == 0 &&
+		       ((out->attr_set | out->rec_attr_set) & MOUNT_ATTR_RDONLY) != 0;
 	out->copy_symlink = m->opt.copy_symlink;
 	out->source_nofollow = m->opt.source_nofollow;
 	out->target_nofollow = m->opt.target_nofollow;

@@ -98,6 +98,7 @@ struct plan_mount {
 	bool recursive;			       /* rbind */
 	bool source_nofollow, target_nofollow; /* a last component that is a link: not followed */
 	bool copy_up;	   /* tmpcopyup: the new tmpfs starts with what the rootfs has there */
+	bool ro_late;	   /* a new tmpfs that is read-only once all below it is in place */
 	bool remount;	   /* changes what is mounted at target */
 	bool copy_symlink; /* a source that is a link: the link is made again instead of a mount */
 	bool idmap_recursive;

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Mounts beyond what the specification says: a read-only tmpfs that something has to be made in.
+. "${BASH_SOURCE%/*}/../lib/lib.sh"
+
+readonly_dev='.mounts |= map(if .destination == "/dev" then .options += ["ro"] else . end)'
+new_bundle "$readonly_dev" '.mounts += [
+	{destination: "/made", type: "tmpfs", source: "tmpfs", options: ["ro", "nosuid"]},
+	{destination: "/made/below", type: "tmpfs", source: "tmpfs"},
+	{destination: "/whole", type: "tmpfs", source: "tmpfs", options: ["rro"]},
+	{destination: "/whole/below", type: "tmpfs", source: "tmpfs"}]'
+run_sh 'ls -d /dev/null /dev/pts/ptmx /dev/shm /made/below /whole/below
+	for d in /dev /dev/shm /made /made/below /whole /whole/below; do
+		touch $d/x 2>/dev/null && echo "$d rw" || echo "$d ro"
+	done
+	grep " /made " /proc/self/mountinfo | cut -d" " -f6'
+is "a container with a read-only /dev" "$RC" 0
+is "its nodes and the mounts below are there" "$(head -n 5 <<<"$OUT" | xargs)" \
+	"/dev/null /dev/pts/ptmx /dev/shm /made/below /whole/below"
+is "read-only are those that say so, not what is below" "$(tail -n +6 <<<"$OUT" | head -n 6 | xargs)" \
+	"/dev ro /dev/shm rw /made ro /made/below rw /whole ro /whole/below rw"
+like "the other options stay" "$(tail -n 1 <<<"$OUT")" "ro,nosuid*"
+
+new_bundle "$readonly_dev" '.root.readonly = true'
+with_args /bin/sleep 100
+ct_create && ct_start
+if rt mounts add "$ID" <(echo '[{"destination": "/tmp", "type": "tmpfs", "options": ["ro"]},
+	{"destination": "/tmp/below", "type": "tmpfs"}]') 2>"$WORK/err"; then
+	is "mounts add, from a pipe: the same" \
+		"$(rt exec "$ID" sh -c 'touch /tmp/below/x && echo below; touch /tmp/x 2>/dev/null || echo ro' | xargs)" "below ro"
+else
+	fail "mounts add, from a pipe" "$(<"$WORK/err")"
+fi
+is "exec: --process from a pipe" \
+	"$(rt exec --process <(echo '{"args": ["/bin/echo", "piped"], "cwd": "/", "user": {"uid": 0, "gid": 0}}') "$ID" 2>"$WORK/err")" piped
+ct_drop
