@@ -12,6 +12,7 @@
 
 #include "apply/creds.h"
 #include "apply/family.h"
+#include "apply/seccomp.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "hooks/graft.h"
@@ -114,6 +115,7 @@ struct hook_call {
 	const struct plan *p;
 	const struct plan_hook *h;
 	enum plan_hook_kind kind;
+	struct seccomp_slot *filter;
 	const char *const *env;
 	int in;
 	int out[2]; /* files for its output; FD_NONE: it is kept for the error */
@@ -133,6 +135,11 @@ static _Noreturn void hook_child(const struct hook_call *c, int out)
 		_exit(127);
 	hook_close(c->p->process.preserve_fds);
 	hook_chdir(c->p->bundle, c->kind);
+	struct err e = {0};
+	if (c->filter != NULL && seccomp_install(c->p, c->filter, &e) < 0) {
+		dprintf(2, "%s", e.text);
+		_exit(127);
+	}
 	(void)execve(h->path, (char *const *)h->argv, (char *const *)c->env);
 	dprintf(2, "'%s' can't be executed: %s", h->path, err_name(errno));
 	_exit(127);
@@ -316,6 +323,7 @@ int hook_run(const struct plan *p, enum plan_hook_kind kind, const struct hook_s
 			.p = p,
 			.h = h,
 			.kind = kind,
+			.filter = st->filter,
 			.env = env,
 			.in = FD_NONE,
 			.out = {FD_NONE, FD_NONE}};

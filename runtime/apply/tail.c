@@ -154,7 +154,17 @@ static int tail_start(struct init *in, struct arena *a, struct err *e)
 						  "config.json has none")
 					: 0;
 
+	bool filter_last = tail_filter_last(in);
 	report_stage(in->report, STAGE_START);
+	/* Programs of the image, so the filter holds for them as well. There is one listener only.
+	 */
+	if (filter_last && p->hooks[HOOK_START_CONTAINER].n > 0) {
+		if (!p->seccomp.notify)
+			st.filter = in->seccomp;
+		else if (r == 0)
+			r = seccomp_install(p, in->seccomp, e);
+		filter_last = st.filter != NULL;
+	}
 	if (r == 0)
 		r = hook_run(p, HOOK_START_CONTAINER, &st, HOOK_FAIL_STOPS, e);
 	if (r == 0)
@@ -162,7 +172,7 @@ static int tail_start(struct init *in, struct arena *a, struct err *e)
 	const char *const *env = r == 0 ? process_environment(p, a) : NULL;
 	if (r == 0)
 		r = tail_close(p, in->fifo >= 0 ? &in->fifo : &in->sock, 1, e);
-	if (r == 0 && tail_filter_last(in))
+	if (r == 0 && filter_last)
 		r = seccomp_install(p, in->seccomp, e);
 	if (r < 0)
 		return r;
