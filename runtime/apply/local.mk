@@ -53,7 +53,9 @@ libgreffon_a_SOURCES += runtime/apply/family.c runtime/apply/family.h \
 # no call that the compiler makes up (memcpy), no sanitizer.
 noinst_LIBRARIES += libseal.a
 libseal_a_SOURCES = runtime/apply/seal_early.c runtime/apply/seal_early.h runtime/sys/raw.h
-libseal_a_CFLAGS = $(AM_CFLAGS) $(EARLY_CFLAGS)
+libseal_a_CFLAGS = $(AM_CFLAGS)
+# after the builder's own CFLAGS, in which distributions ask for the stack protector
+runtime/apply/libseal_a-seal_early.$(OBJEXT): override CFLAGS += $(EARLY_CFLAGS)
 
 # A function of another file would be called through a table that is not relocated yet.
 CLEANFILES += runtime/apply/seal_early.checked

@@ -46,6 +46,7 @@ runtime/cmd/version.$(OBJEXT): commit.h
 commit.h: FORCE
 	@c=unknown; test ! -e $(srcdir)/.git || c=`git -C $(srcdir) describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null` || c=unknown; \
 	echo "#define GREFFON_COMMIT \"$$c\"" >$@.new; \
+	test ! -e $(srcdir)/COMMIT || cp $(srcdir)/COMMIT $@.new; \
 	if cmp -s $@.new $@; then rm -f $@.new; else mv -f $@.new $@; fi
 FORCE:
 .PHONY: FORCE
