@@ -2,6 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/log.h"
 #include "host/cgroupfs.h"
 #include "libocispec/oci.h"
 #include "plan/limits.h"
@@ -51,11 +52,18 @@ static int cgroup_path(struct plan *p, const char *path, struct err *e)
 	return cgroup_clean_path(path, p->arena, &c->path, e);
 }
 
-static int cgroup_access(const char *text, struct plan_device_rule *out, struct err *e)
+/* An 'a' beside others, which is a type and no access, adds nothing to them with runc. */
+static int cgroup_access(const char *text, bool strict, struct plan_device_rule *out, struct err *e)
 {
 	const char *access = text != NULL && text[0] != '\0' ? text : "rwm";
+	bool all = !strict && strpbrk(access, "rwm") != NULL && strchr(access, 'a') != NULL;
 
+	if (all)
+		log_warn("%s.access: 'a' in '%.20s' is no access and left out", out->origin,
+			 access);
 	for (const char *a = access; *a != '\0'; a++) {
+		if (all && *a == 'a')
+			continue;
 		if (strchr("rwm", *a) == NULL)
 			return err_set(e, EINVAL, "%s.access: must be of r, w and m, got '%.20s'",
 				       out->origin, access);
@@ -66,7 +74,8 @@ static int cgroup_access(const char *text, struct plan_device_rule *out, struct 
 	return 0;
 }
 
-static int cgroup_rule(struct plan *p, const struct oci_device_rule *r, size_t i, struct err *e)
+static int cgroup_rule(struct plan *p, bool strict, const struct oci_device_rule *r, size_t i,
+		       struct err *e)
 {
 	struct plan_device_rule out = {
 		.allow = r->allow.v,
@@ -86,7 +95,7 @@ static int cgroup_rule(struct plan *p, const struct oci_device_rule *r, size_t i
 		return err_set(e, ERANGE,
 			       "%s: major and minor must be numbers of a device, or -1 for any",
 			       out.origin);
-	if (cgroup_access(r->access, &out, e) < 0)
+	if (cgroup_access(r->access, strict, &out, e) < 0)
 		return -e->code;
 	*ARENA_PUSH(p->arena, &p->cgroup.rules) = out;
 	return 0;
@@ -157,7 +166,7 @@ static int cgroup_resources(struct plan *p, const struct plan_input *in,
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < res->n_devices; i++)
-		r = cgroup_rule(p, &res->devices[i], i, e);
+		r = cgroup_rule(p, in->options->strict, &res->devices[i], i, e);
 	if (r == 0 && p->cgroup.rules.n > 0)
 		cgroup_default_rules(p);
 	return r < 0 ? r : limits_build(p, in->host, res, e);

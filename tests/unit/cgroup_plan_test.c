@@ -164,6 +164,18 @@ Test(cgroup_plan, names_the_field_of_a_value_out_of_range)
 	refuse("cgroup-none", "{\"pids\":{\"limit\":5}}", ENOTSUP, "linux.resources.pids.limit");
 }
 
+Test(cgroup_plan, leaves_out_an_a_beside_device_accesses)
+{
+	autofixture f = {0};
+
+	cr_assert_eq(build(&f, "cgroup-v1",
+			   "{\"resources\":{\"devices\":[{\"allow\":false,\"access\":\"rwa\"}]}}"),
+		     0, "%s", f.e.text);
+	cr_assert_eq(f.p.cgroup.rules.v[0].access, PLAN_ACCESS_READ | PLAN_ACCESS_WRITE);
+	refuse("cgroup-v1", "{\"devices\":[{\"allow\":true,\"access\":\"a\"}]}", EINVAL,
+	       "linux.resources.devices[0].access");
+}
+
 Test(cgroup_plan, ends_the_device_rules_with_the_defaults)
 {
 	autofixture f = {0};
