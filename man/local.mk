@@ -11,6 +11,7 @@ dist_man_MANS += \
 	man/greffon-graft.7 \
 	man/greffon-graft.8 \
 	man/greffon.conf.5 \
+	man/greffon-hook.8 \
 	man/greffon-kill.8 \
 	man/greffon-list.8 \
 	man/greffon-mounts.8 \

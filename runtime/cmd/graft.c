@@ -13,6 +13,7 @@ struct graft_options {
 	const char *host, *format, *bundle, *config, *out;
 	struct cmd_list annotation, env;
 	bool anonymize;
+	struct graft_hook_options hook;
 };
 
 /* greffon-graft(8) EXIT STATUS. */
@@ -187,6 +188,19 @@ static int graft_capture_run(const struct graft_options *o, const struct host *h
 	return graft_capture_write(h, o->out, o->anonymize, a, e);
 }
 
+/* ---- graft hook-config ---- */
+
+static int graft_hook_run(const struct graft_options *o, const struct host *h, struct arena *a,
+			  struct err *e)
+{
+	const char *text;
+	size_t len;
+	int r = graft_hook_config(&o->hook, a, &text, &len, e);
+
+	(void)h;
+	return r < 0 ? r : graft_print(text, len, e);
+}
+
 /* ---- the words ---- */
 
 enum {
@@ -194,6 +208,7 @@ enum {
 	GRAFT_HOST = 1 << 1,
 	GRAFT_REQUEST = 1 << 2,
 	GRAFT_OUT = 1 << 3,
+	GRAFT_HOOK = 1 << 4,
 };
 
 static const struct graft_word {
@@ -206,6 +221,7 @@ static const struct graft_word {
 	{"plan", GRAFT_FORMAT | GRAFT_HOST | GRAFT_REQUEST, 0, graft_plan},
 	{"check", GRAFT_HOST, 0, graft_check},
 	{"capture", GRAFT_HOST | GRAFT_OUT, 0, graft_capture_run},
+	{"hook-config", GRAFT_HOOK, 0, graft_hook_run},
 	{"show", GRAFT_FORMAT, 1, NULL},
 	{"diff", GRAFT_FORMAT, 2, NULL},
 };
@@ -237,7 +253,10 @@ static int graft_check_options(const struct graft_options *o, const struct graft
 		       {"annotation", o->annotation.n > 0, GRAFT_REQUEST},
 		       {"env", o->env.n > 0, GRAFT_REQUEST},
 		       {"out", o->out != NULL, GRAFT_OUT},
-		       {"anonymize", o->anonymize, GRAFT_OUT}};
+		       {"anonymize", o->anonymize, GRAFT_OUT},
+		       {"stage", o->hook.stage != NULL, GRAFT_HOOK},
+		       {"hook", o->hook.path != NULL, GRAFT_HOOK},
+		       {"always", o->hook.always, GRAFT_HOOK}};
 
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
 		if (options[i].given && (w->options & options[i].option) == 0)
@@ -306,12 +325,18 @@ static const struct cmd_option graft_options[] = {
 		     "capture: a new folder, or FILE.tar (default: an archive on standard output)"),
 	GRAFT_OPTION("anonymize", 0, CMD_FLAG, anonymize, NULL,
 		     "capture: put other digits into UUIDs, GUIDs and unique ids"),
+	GRAFT_OPTION("stage", 0, CMD_STRING, hook.stage, "STAGE",
+		     "hook-config: precreate, prestart, createRuntime, createContainer, poststop"),
+	GRAFT_OPTION("always", 0, CMD_FLAG, hook.always, NULL,
+		     "hook-config: for every container, not only those whose annotations ask"),
+	GRAFT_OPTION("hook", 0, CMD_STRING, hook.path, "PATH",
+		     "hook-config: the program (default: the installed greffon-hook)"),
 	{0},
 };
 
 const struct cmd cmd_graft = {
 	.name = "graft",
-	.args = "list|plan|check|capture|show|diff [ID...]",
+	.args = "list|plan|check|capture|hook-config|show|diff [ID...]",
 	.summary = "show what of the node's fabrics can go into a container, and what would",
 	.options = graft_options,
 	.options_size = sizeof(struct graft_options),

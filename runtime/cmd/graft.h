@@ -28,6 +28,15 @@ int graft_show(const struct cmd_global *g, const char *id, bool json, const stru
 /* graft diff of two records, of containers or files; exit status (cmd/graft_diff.c). */
 int graft_diff(const struct cmd_global *g, char *const names[2], bool json, struct err *e);
 
+/* graft hook-config: the oci-hooks 1.0.0 document that makes an engine run greffon-hook
+ * (cmd/graft_hook.c). -EINVAL: no such stage. */
+struct graft_hook_options {
+	const char *stage, *path; /* NULL: the installed program */
+	bool always; /* for every container, not only those with a graft's annotation */
+};
+int graft_hook_config(const struct graft_hook_options *o, struct arena *a, const char **out,
+		      size_t *out_len, struct err *e);
+
 /* What stands in the way of a graft on this node, a line each, with the remedy. *wrong: how many of
  * them are faults and not only advice. */
 const char *graft_check_text(const struct host *h, const struct graft_inventory *inv,

@@ -17,6 +17,7 @@ libgreffon_a_SOURCES += \
 	runtime/cmd/hardening.c runtime/cmd/hardening.h \
 	runtime/cmd/graft.c runtime/cmd/graft.h \
 	runtime/cmd/graft_capture.c \
+	runtime/cmd/graft_hook.c \
 	runtime/cmd/graft_check.c \
 	runtime/cmd/graft_diff.c \
 	runtime/cmd/graft_list.c \

@@ -100,6 +100,35 @@ libraries() {
 	chmod 644 $lib/libcuda.so.$driver
 }
 
+# The same by greffon-hook, at every stage of other runtimes.
+by_hook() {
+	local name stage at before
+	HOOK=${GREFFON_HOOK:-$(realpath "$(dirname "$(command -v "${lib_runtime[0]}")")/greffon-hook")}
+	export HOOK
+	[ -x "$HOOK" ] || { skip "libraries by greffon-hook" "it is not beside the runtime under test"; return; }
+	for name in runc crun; do
+		command -v $name >/dev/null || { skip "$name: libraries by greffon-hook" "$name is not installed"; continue; }
+		lib_runtime=("$name")
+		[ $name = runc ] || lib_runtime=("$lib_dir/plain-v1" crun)
+		for stage in prestart createRuntime createContainer; do
+			new_bundle "$(annotate gpu=0)" '.root.readonly = true | .linux.resources.devices = [{allow: true, access: "rwm"}]'
+			for at in "$stage" createContainer; do
+				set_config ".hooks.$at += [{path: \$ENV.HOOK, args: [\"greffon-hook\", \"$at\"], env: []}]"
+			done
+			glibc_image
+			mkdir "$ROOTFS/opt" && cp $lib/libgraftdep.so.1 "$ROOTFS/opt" && echo /opt >"$ROOTFS/etc/ld.so.conf"
+			ldconfig -r "$ROOTFS" || { skip "$name: libraries by greffon-hook" "ldconfig -r does not work here"; return; }
+			before=$(sha256sum "$ROOTFS/etc/ld.so.cache")
+			asks libcuda.so.1 cuInit libgraftdep.so.1 dep
+			is "$name, $stage: the loader finds the driver's library, and the image's own as before" \
+				"$(val libcuda.so.1) $(val libgraftdep.so.1)" "dependency dependency"
+			is "$name, $stage: ... and the image is as it was" "$(sha256sum "$ROOTFS/etc/ld.so.cache")" "$before"
+			run_sh 'ls /dev/.greffon/lib; grep -c " /dev/.greffon" /proc/self/mountinfo; touch /etc/ld.so.cache /dev/.greffon/lib/libcuda.so.1 2>/dev/null || echo refused'
+			is "$name, $stage: ... once, and not to be written to" "$(xargs <<<"$OUT")" "libcuda.so.1 2 refused"
+		done
+	done
+}
+
 refuses() { # WHAT FILTER...
 	local what=$1
 	shift
@@ -117,4 +146,5 @@ elif ! pretend >"$WORK/pretend.log" 2>&1 || ! install_driver; then
 	skip "libraries of the host" "a mount namespace that pretends can't be made: $(tail -n 1 "$WORK/pretend.log")"
 else
 	libraries
+	by_hook
 fi

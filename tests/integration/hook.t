@@ -115,6 +115,60 @@ WARN
 64"
 }
 
+# ---- podman ----
+
+pd() {
+	timeout --foreground -k 5 60 podman --root "$PD/root" --runroot "$PD/run" --tmpdir "$PD/tmp" --storage-driver vfs \
+		--cgroup-manager cgroupfs --events-backend file --runtime "$(command -v runc)" "$@"
+}
+pd_run() { # HOOKS-DIR WORD...: run's options and the image's program
+	pd --hooks-dir "$1" run --rm --network none "${@:2}" 2>"$WORK/err"
+}
+pd_start() {
+	PD=$WORK/podman
+	mkdir -p "$PD"/{root,run,tmp} "$WORK"/{pre,inside,wrong}
+	printf '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n' >"$PD/containers.conf"
+	export CONTAINERS_CONF=$PD/containers.conf
+	trap 'pd rm --all --force --time 0 >/dev/null 2>&1; unpretend; lib_cleanup' EXIT
+	"${own_runtime[0]}" graft hook-config --stage precreate --hook "$HOOK" >"$WORK/pre/greffon.json" &&
+		"${own_runtime[0]}" graft hook-config --stage createContainer --hook "$HOOK" >"$WORK/inside/greffon.json" &&
+		tar -C "$LIB_TEMPLATE" -c . | pd import - localhost/bb:1 >"$WORK/out" 2>"$WORK/err"
+}
+
+precreate() {
+	local gpu=(--annotation "$a.gpu=0" localhost/bb:1 /bin/sh -c "$opens")
+	is "$(t "precreate: nodes and rules are in the container's own config")" "$(pd_run "$WORK/pre" "${gpu[@]}")" "$opened"
+	is "$(t "precreate: limits and variables as well")" "$(pd_run "$WORK/pre" --annotation "$a.profile=one" \
+		--annotation "$a.memlock=65536" localhost/bb:1 /bin/sh -c 'ls /dev/nvidia1; echo $NCCL_DEBUG; ulimit -l' | xargs)" \
+		"/dev/nvidia1 WARN 64"
+	is "$(t "precreate: a user gets the node's group")" "$(pd_run "$WORK/pre" --user 1000:1000 --annotation "$a.rdma=mlx5_0" \
+		localhost/bb:1 /bin/sh -c 'id -G; /bin/probe open /dev/infiniband/uverbs0 rw' | sed 's/=0$/=ENXIO/' | xargs)" \
+		"1000 27 /dev/infiniband/uverbs0:rw=ENXIO"
+	is "$(t "precreate: nobody asks, nothing comes")" "$(pd_run "$WORK/pre" localhost/bb:1 \
+		/bin/sh -c 'ls /dev/nvidia* 2>/dev/null; echo started')" started
+	pd_run "$WORK/pre" --annotation "$a.gpu=9" localhost/bb:1 true
+	RC=$?
+	ok "$(t "precreate: an error is podman's")" test $RC -ne 0
+	# podman drops what the hook says
+	like "$(t "precreate: ... and is kept")" "$(</run/greffon/.hooks/.last-error)" "? precreate: *nvidia0, nvidia1*[GRAFT-NOTFOUND]"
+	pd_run "$WORK/inside" "${gpu[@]}" >"$WORK/out"
+	RC=$?
+	ok "$(t "createContainer: what podman's rules refuse is an error")" test $RC -ne 0
+	like "$(t "createContainer: ... with podman's own option")" "$(<"$WORK/err")" "*--device /dev/nvidia0*[GRAFT-FILTER]*"
+	is "$(t "createContainer: and with that option it works")" "$(pd_run "$WORK/inside" --device /dev/nvidia0 \
+		--device /dev/nvidiactl --device /dev/nvidia-uvm "${gpu[@]}")" "$opened"
+}
+
+hook_configs() {
+	"${own_runtime[0]}" graft hook-config --stage postmortem >/dev/null 2>"$WORK/err"
+	RC=$?
+	ok "hook-config: a stage that does not exist is refused" test $RC -ne 0
+	like "hook-config: ... and those that do are told" "$(<"$WORK/err")" "*--stage*postmortem*precreate*poststop*"
+	is "hook-config: the environment is said, and is no image's" \
+		"$("${own_runtime[0]}" graft hook-config --stage prestart --always | jq -c '[.hook.env, .when, .stages]')" \
+		'[["PATH=/usr/sbin:/usr/bin:/sbin:/bin"],{"always":true},["prestart"]]'
+}
+
 if [ "$(id -u)" != 0 ]; then
 	skip "hooks" "only root can pretend"
 elif [ ! -x "$HOOK" ]; then
@@ -135,4 +189,13 @@ else
 	done
 	use greffon
 	native
+	hook_configs
+	use podman
+	if ! command -v podman >/dev/null || ! command -v runc >/dev/null; then
+		skip "podman" "podman or runc is not installed"
+	elif ! pd_start; then
+		skip "podman" "no image can be made: $(tail -n 1 "$WORK/err")"
+	else
+		precreate
+	fi
 fi
