@@ -109,7 +109,7 @@ by_hook() {
 	for name in runc crun; do
 		command -v $name >/dev/null || { skip "$name: libraries by greffon-hook" "$name is not installed"; continue; }
 		lib_runtime=("$name")
-		[ $name = runc ] || lib_runtime=("$lib_dir/plain-v1" crun)
+		[ $name = runc ] || [ -e /sys/fs/cgroup/cgroup.controllers ] || lib_runtime=("$lib_dir/plain-v1" crun)
 		for stage in prestart createRuntime createContainer; do
 			new_bundle "$(annotate gpu=0)" '.root.readonly = true | .linux.resources.devices = [{allow: true, access: "rwm"}]'
 			for at in "$stage" createContainer; do

@@ -40,7 +40,10 @@ use() { # NAME: the runtime of the tests that follow
 	NAME=$1
 	case $1 in
 	greffon) lib_runtime=("${own_runtime[@]}") ;;
-	crun) lib_runtime=("$lib_dir/plain-v1" crun) ;;
+	crun) # refuses the hybrid layout
+		lib_runtime=(crun)
+		[ -e /sys/fs/cgroup/cgroup.controllers ] || lib_runtime=("$lib_dir/plain-v1" crun)
+		;;
 	*) lib_runtime=("$1") ;;
 	esac
 }
