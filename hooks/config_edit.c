@@ -200,8 +200,13 @@ static void config_groups(struct config_editor *q)
 {
 	for (size_t i = 0; q->c->process != NULL && i < q->ed->gid.n; i++) {
 		uint32_t inside = graft_config_gid(q->c, q->ed->gid.v[i]);
+		bool nobody = q->h->in_userns && q->ed->gid.v[i] == GRAFT_OVERFLOW_GID;
 
-		if (inside == UINT32_MAX || graft_config_has_group(q->c, inside))
+		if (nobody && q->ed->device.n > 0)
+			graft_note_add(&q->ed->note, q->a, q->ed->device.v[0].domain, "PERM",
+				       "a node wants a group that this user namespace does not "
+				       "have; keep the caller's (--group-add keep-groups)");
+		if (nobody || inside == UINT32_MAX || graft_config_has_group(q->c, inside))
 			continue;
 		struct oj_node *user =
 			config_object(q, config_object(q, q->doc, "process"), "user");

@@ -36,5 +36,8 @@ bool graft_config_has_memlock(const struct oci_config *c, uint64_t bytes);
 bool graft_config_has_group(const struct oci_config *c, uint32_t inside);
 bool graft_config_has_limit(const struct oci_config *c, const char *device);
 
+/* A host's group that has no number in the user namespace that looks at it. */
+#define GRAFT_OVERFLOW_GID 65534
+
 /* The number in the container of a host's group; UINT32_MAX: it has none. */
 uint32_t graft_config_gid(const struct oci_config *c, gid_t outside);

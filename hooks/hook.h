@@ -34,7 +34,9 @@ struct hook_run {
 	struct oci_config *config;
 	struct graft_edits *ed;
 	int own_ns, container_ns; /* descriptors of mount namespaces; FD_NONE: both are ours */
-	int rootfs;		  /* O_PATH, in the container's mount namespace */
+	uid_t root_uid;		  /* the host's ids of the container's root, from outside */
+	gid_t root_gid;
+	int rootfs; /* O_PATH, in the container's mount namespace */
 };
 
 /* ---- hook_enter.c ---- */
@@ -45,6 +47,10 @@ int hook_enter_open(struct hook_run *run, const char *bundle, struct err *e);
 
 /* Into the container's mount namespace, for good. */
 int hook_enter(const struct hook_run *run, struct err *e);
+
+/* Whether what is made from now on belongs to the container's root: a file system of its user
+ * namespace takes no other owner (EOVERFLOW). */
+void hook_enter_owner(const struct hook_run *run, bool container);
 
 /* ---- hook_filter.c ---- */
 

@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 
 #include "hooks/hook.h"
@@ -21,7 +23,24 @@ static int enter_rootfs(struct hook_run *run, const char *bundle, struct err *e)
 	return run->rootfs < 0 ? err_sys(e, errno, "root.path: '%s'", path) : 0;
 }
 
-/* -EEXIST: the container has no mount namespace of its own. */
+/* The host's id for the container's 0; 0 where it is the same, or none. */
+static unsigned int enter_root_id(const struct hook_run *run, const struct procfs *proc,
+				  const char *file)
+{
+	char *text;
+	const char *path = arena_printf(run->a, "%lld/%s", (long long)run->state->pid.v, file);
+	unsigned int inside, outside, count;
+	int r = procfs_read(proc, path, (size_t)1 << 16, run->a, &text, NULL);
+
+	for (char *line = r < 0 ? NULL : text; line != NULL && *line != '\0';) {
+		if (sscanf(line, "%u %u %u", &inside, &outside, &count) == 3 && inside == 0)
+			return outside;
+		line = strchr(line, '\n');
+		line = line != NULL ? line + 1 : NULL;
+	}
+	return 0;
+}
+
 static int enter_find(struct hook_run *run, struct err *e)
 {
 	struct procfs proc = {FD_NONE};
@@ -36,6 +55,8 @@ static int enter_find(struct hook_run *run, struct err *e)
 	(void)snprintf(link, sizeof(link), "%lld/ns/mnt", (long long)run->state->pid.v);
 	run->container_ns = openat(proc.fd, link, O_RDONLY | O_CLOEXEC);
 	int code = errno;
+	run->root_uid = enter_root_id(run, &proc, "uid_map");
+	run->root_gid = enter_root_id(run, &proc, "gid_map");
 	procfs_done(&proc);
 	if (run->own_ns < 0 || run->container_ns < 0)
 		return err_sys(e, code, "the mount namespace of process %lld",
@@ -72,4 +93,12 @@ int hook_enter(const struct hook_run *run, struct err *e)
 		return 0;
 	int r = sys_setns(run->container_ns, CLONE_NEWNS);
 	return r < 0 ? err_sys(e, -r, "entering the container's mount namespace") : 0;
+}
+
+void hook_enter_owner(const struct hook_run *run, bool container)
+{
+	if (run->root_uid == 0 && run->root_gid == 0)
+		return;
+	(void)setfsgid(container ? run->root_gid : 0);
+	(void)setfsuid(container ? run->root_uid : 0);
 }

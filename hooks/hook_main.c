@@ -136,6 +136,8 @@ static int main_check_process(struct hook_run *run, struct err *e)
 					  "linux.resources.rdma");
 	for (size_t i = 0; ed->device.n > 0 && i < ed->gid.n; i++) {
 		uint32_t inside = graft_config_gid(run->config, ed->gid.v[i]);
+		if (run->host.in_userns && ed->gid.v[i] == GRAFT_OVERFLOW_GID)
+			continue; /* the runtime keeps the caller's, or nobody can help */
 		if (inside != UINT32_MAX && !graft_config_has_group(run->config, inside))
 			graft_note_add(&run->ed->note, run->a, ed->device.v[0].domain, "PERM",
 				       "a node wants the group %u, which a hook can't give at this "

@@ -315,11 +315,15 @@ int hook_mount_all(struct hook_run *run, struct err *e)
 		r = mount_open_files(&w);
 	if (r == 0)
 		r = hook_enter(run, e);
+	hook_enter_owner(run, true);
 	if (r == 0 && !host_dev)
 		r = mount_nodes(&w);
 	if (r == 0)
 		r = mount_folder(&w);
 	if (r == 0)
 		r = mount_files(&w);
-	return r < 0 ? r : mount_cache(&w);
+	if (r == 0)
+		r = mount_cache(&w);
+	hook_enter_owner(run, false);
+	return r;
 }

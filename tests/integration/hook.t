@@ -58,7 +58,7 @@ stages() {
 		new_bundle "$deny" "$(annotate gpu=0)" "$(hook $s)" "$(allow 195:255 510:0)" "$heard"
 		run_sh "$opens"
 		ok "$(t "$s: a node that the filter refuses is an error")" test "$RC" -ne 0
-		like "$(t "$s: ... that names the engine's option")" "$(said)" "*--device /dev/nvidia0*--runtime greffon*[GRAFT-FILTER]*"
+		like "$(t "$s: ... that names the engine's option")" "$(said)" "*--device /dev/nvidia0*--runtime greffon*GRAFT-FILTER*"
 		new_bundle "$deny" "$(hook $s)"
 		run_sh 'ls /dev/nvidia* /dev/.greffon 2>/dev/null; echo started'
 		is "$(t "$s: nothing asked, nothing done")" "$OUT" started
@@ -82,6 +82,41 @@ refused"
 	is "$(t "... whose mode is what it was")" "$(stat -c %a /dev/infiniband/uverbs0)" 660
 }
 
+# What is made in a file system of a user namespace has to belong to somebody of it.
+user_namespaces() {
+	local s
+	for s in prestart createRuntime createContainer; do
+		# no proc of its own: parts of the node's are covered here, so the kernel gives a user namespace none
+		new_bundle "$deny" "$(annotate gpu=0)" "$(hook $s)" "$(allow "${one_gpu[@]}" 1:3)" '.linux.namespaces += [{type: "user"}]
+			| .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 1000}] | .linux.gidMappings = .linux.uidMappings
+			| .mounts |= map(select(.type != "sysfs") |
+				if .type == "proc" then {destination, type: "bind", source: "/proc", options: ["rbind"]} else . end)'
+		chown -R 100000:100000 "$ROOTFS"
+		run_sh "$opens"
+		is "$(t "$s: in a user namespace")" "$OUT" "$opened"
+	done
+}
+
+# As rootless engines run it.
+plain_user() {
+	local as=(setpriv --reuid=1000 --regid=1000 --clear-groups)
+	new_bundle "$deny" "$(annotate gpu=0)"
+	write_config
+	cp "$HOOK" "$WORK/hook"
+	chown -R 1000:1000 "$BUNDLE"
+	is "a plain user, precreate: devices and rules" "$("${as[@]}" "$WORK/hook" precreate <"$BUNDLE/config.json" 2>"$WORK/err" |
+		jq -c '[.linux.devices[].path], [.linux.resources.devices[] | .allow]' | xargs)" \
+		"[/dev/nvidia0,/dev/nvidiactl,/dev/nvidia-uvm] [false,true,true,true]"
+	if ! "${as[@]}" unshare -Urm true 2>"$WORK/err"; then
+		skip "a plain user, createContainer" "users may not make user namespaces here"
+		return
+	fi
+	jq -n '{ociVersion: "1.0.2", id: $ENV.ID, status: "creating", pid: 1, bundle: $ENV.BUNDLE}' >"$BUNDLE/state"
+	is "a plain user, createContainer: the node is bound" "$("${as[@]}" unshare -Urm sh -c '"$0" createContainer <"$1/state" &&
+		"$2" open "$1/rootfs/dev/nvidia0" rw' "$WORK/hook" "$BUNDLE" "$PROBE" 2>"$WORK/err")" "$ROOTFS/dev/nvidia0:rw=ENXIO"
+	ok "... and nothing is recorded" test ! -e "/run/greffon/.hooks/$ID"
+}
+
 record() {
 	local f
 	new_bundle "$deny" "$(annotate gpu=0)" "$(hook createContainer poststop)" "$(allow "${one_gpu[@]}")"
@@ -97,14 +132,14 @@ refusals() {
 	new_bundle "$deny" "$(annotate gpu=0 memlock=65536)" "$(hook createContainer)" "$(allow "${one_gpu[@]}")" "$heard"
 	run_sh true
 	ok "$(t "a limit that a hook can't give is an error")" test "$RC" -ne 0
-	like "$(t "... with the engine's option")" "$(said)" "*--ulimit memlock=65536:65536*[GRAFT-STAGE]*"
+	like "$(t "... with the engine's option")" "$(said)" "*--ulimit memlock=65536:65536*GRAFT-STAGE*"
 	set_config '.process.rlimits = [{type: "RLIMIT_MEMLOCK", hard: 65536, soft: 65536}]'
 	run_sh "$opens"
 	is "$(t "... unless the config has it")" "$OUT" "$opened"
 	new_bundle "$deny" "$(annotate gpu=9)" "$(hook createContainer)" "$heard"
 	run_sh true
 	ok "$(t "a GPU that does not exist is an error")" test "$RC" -ne 0
-	like "$(t "... with those that exist")" "$(said)" "*nvidia0, nvidia1*[GRAFT-NOTFOUND]*"
+	like "$(t "... with those that exist")" "$(said)" "*nvidia0, nvidia1*GRAFT-NOTFOUND*"
 	is "$(t "... and is kept where it can be found")" "$(</run/greffon/.hooks/.last-error)" \
 		"$ID createContainer: graft gpu: $(sed -n 's/.*graft gpu: \(.*NOTFOUND\]\).*/\1/p' <<<"$(said)" | head -n 1)"
 }
@@ -153,11 +188,11 @@ precreate() {
 	RC=$?
 	ok "$(t "precreate: an error is podman's")" test $RC -ne 0
 	# podman drops what the hook says
-	like "$(t "precreate: ... and is kept")" "$(</run/greffon/.hooks/.last-error)" "? precreate: *nvidia0, nvidia1*[GRAFT-NOTFOUND]"
+	like "$(t "precreate: ... and is kept")" "$(</run/greffon/.hooks/.last-error)" "? precreate: *nvidia0, nvidia1*GRAFT-NOTFOUND?"
 	pd_run "$WORK/inside" "${gpu[@]}" >"$WORK/out"
 	RC=$?
 	ok "$(t "createContainer: what podman's rules refuse is an error")" test $RC -ne 0
-	like "$(t "createContainer: ... with podman's own option")" "$(<"$WORK/err")" "*--device /dev/nvidia0*[GRAFT-FILTER]*"
+	like "$(t "createContainer: ... with podman's own option")" "$(<"$WORK/err")" "*--device /dev/nvidia0*GRAFT-FILTER*"
 	is "$(t "createContainer: and with that option it works")" "$(pd_run "$WORK/inside" --device /dev/nvidia0 \
 		--device /dev/nvidiactl --device /dev/nvidia-uvm "${gpu[@]}")" "$opened"
 }
@@ -187,11 +222,13 @@ else
 		use $NAME
 		stages
 		users
+		user_namespaces
 		record
 		refusals
 	done
 	use greffon
 	native
+	plain_user
 	hook_configs
 	use podman
 	if ! command -v podman >/dev/null || ! command -v runc >/dev/null; then
