@@ -5,8 +5,9 @@
 #include <yajl/yajl_parse.h>
 
 #include "base/json.h"
+#include "libocispec/json_level.h"
 
-#define TREE_DEPTH 64
+#define TREE_DEPTH (OJ_MAX_DEPTH + 1) /* what oj_parse() takes fits */
 
 struct tree_builder {
 	struct arena *a;

@@ -3,6 +3,7 @@
 #include "cgroup/device.h"
 #include "files.h"
 #include "host/host.h"
+#include "libocispec/json_tree.h"
 #include "libocispec/oci.h"
 #include "plan/dump.h"
 
@@ -25,6 +26,20 @@ static void config_plan(const struct oci_config *c, const struct host *h, struct
 		FUZZ_HOLDS(device_program(&p.cgroup.rules, a, &n) != NULL);
 }
 
+/* What is read as a config can be changed as a tree, and is a config afterwards. */
+static void config_tree(const char *text, size_t size, struct arena *a)
+{
+	struct oci_config *c;
+	struct oj_node *doc;
+	size_t n, again;
+
+	FUZZ_HOLDS(oj_tree_parse(text, size, a, &doc, NULL) == 0);
+	const char *out = oj_tree_write(doc, a, &n);
+	FUZZ_HOLDS(oci_config_parse(out, n, a, &c, NULL) == 0);
+	FUZZ_HOLDS(oj_tree_parse(out, n, a, &doc, NULL) == 0);
+	FUZZ_HOLDS(strcmp(oj_tree_write(doc, a, &again), out) == 0 && n == again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const hosts[] = {"cgroup-v1", "cgroup-v2", "podman-rootless"};
@@ -45,6 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FUZZ_HOLDS(e.code != 0 && strchr(e.text, '\n') == NULL);
 		return 0;
 	}
+	config_tree((const char *)data, size, &a);
 	for (size_t i = 0; i < ARRAY_LEN(hosts); i++)
 		config_plan(c, &host[i], &a);
 	return 0;
