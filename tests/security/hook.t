@@ -20,15 +20,16 @@ ready() { # a node that pretends, with a library of the driver; what the hook re
 }
 
 # A bundle whose image has a C library, and the state that a runtime would tell.
-victim() { # [JQ-FILTER...]
+victim() {
 	local f
-	hostile "$(annotate gpu=0)" 'del(.mounts)' "$@"
+	hostile "$(annotate gpu=0)" 'del(.mounts)'
 	for f in $(ldd /bin/ls | grep -oE '/[^ ]*/(libc\.so[^ ]*|ld-linux[^ ]*)'); do
 		mkdir -p "$ROOTFS${f%/*}" && cp -L "$f" "$ROOTFS$f"
 	done
 	write_config
 	state
 }
+# shellcheck disable=SC2120
 state() { # [PID]
 	jq -n --arg id "$ID" --arg b "$BUNDLE" --argjson pid "${1:-1}" \
 		'{ociVersion: "1.0.2", id: $id, status: "creating", pid: $pid, bundle: $b}' >"$BUNDLE/state"
