@@ -5,6 +5,7 @@ dist_man_MANS += \
 	man/greffon-completion.8 \
 	man/greffon-create.8 \
 	man/greffon-delete.8 \
+	man/greffon-doctor.8 \
 	man/greffon-events.8 \
 	man/greffon-exec.8 \
 	man/greffon-features.8 \

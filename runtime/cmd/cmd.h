@@ -69,7 +69,8 @@ struct cmd {
 
 extern const struct cmd cmd_create, cmd_start, cmd_run, cmd_exec, cmd_state, cmd_kill, cmd_delete,
 	cmd_list, cmd_ps, cmd_pause, cmd_resume, cmd_update, cmd_events, cmd_checkpoint,
-	cmd_restore, cmd_spec, cmd_features, cmd_plan, cmd_graft, cmd_completion, cmd_mounts;
+	cmd_restore, cmd_spec, cmd_features, cmd_plan, cmd_graft, cmd_doctor, cmd_completion,
+	cmd_mounts;
 
 /* The options before the command's name, ending with a row without a name (cmd/table.c). */
 extern const struct cmd_option cmd_global_options[];

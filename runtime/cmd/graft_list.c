@@ -194,19 +194,61 @@ static bool list_same_port(const struct graft_place *x, const struct graft_place
 	return x->numa == y->numa && list_port(y->path) == n && strncmp(x->path, y->path, n) == 0;
 }
 
+static bool list_is_shown(const struct graft_device *d)
+{
+	return d->parent < 0 && d->place.path != NULL; /* an instance is where its GPU is */
+}
+
+/* How much of the way all devices of the port of `at` share: longer than the port when a switch
+ * joins them. */
+static size_t list_shared(const struct graft_inventory *inv, const struct graft_place *at,
+			  size_t *many)
+{
+	size_t n = strrchr(at->path, '/') != NULL ? (size_t)(strrchr(at->path, '/') - at->path) : 0;
+
+	*many = 0;
+	for (size_t i = 0; i < inv->device.n; i++) {
+		const struct graft_device *d = &inv->device.v[i];
+		size_t k = 0, same = 0;
+
+		if (!list_is_shown(d) || !list_same_port(at, &d->place))
+			continue;
+		(*many)++;
+		for (; k <= n; k++) {
+			bool end = k == n || at->path[k] == '/';
+			if (end && d->place.path[k] == '/')
+				same = k;
+			if (d->place.path[k] != at->path[k])
+				break;
+		}
+		n = same < n ? same : n;
+	}
+	return n;
+}
+
 static void list_port_devices(struct list_text *t, const struct graft_inventory *inv, size_t first,
 			      bool *done)
 {
 	const struct graft_place *at = &inv->device.v[first].place;
+	size_t port = list_port(at->path), many, shared = list_shared(inv, at, &many);
+	const char *indent = "  |  ";
 
-	list_line(t, arena_printf(t->a, "  +- %.*s", (int)list_port(at->path), at->path));
+	list_line(t, arena_printf(t->a, "  +- %.*s", (int)port, at->path));
+	if (many > 1 && shared > port) {
+		const char *bridge = at->path + shared;
+		while (bridge[-1] != '/')
+			bridge--;
+		list_line(t, arena_printf(t->a, "%s+- switch %.*s", indent,
+					  (int)(at->path + shared - bridge), bridge));
+		indent = "  |  |  ";
+	}
 	for (size_t i = first; i < inv->device.n; i++) {
 		const struct graft_device *d = &inv->device.v[i];
-		if (done[i] || d->parent >= 0 || d->place.path == NULL ||
-		    !list_same_port(at, &d->place))
+		if (done[i] || !list_is_shown(d) || !list_same_port(at, &d->place))
 			continue;
 		done[i] = true;
-		list_line(t, arena_printf(t->a, "  |  +- %s  %s", d->place.bdf, d->name));
+		list_line(t, arena_printf(t->a, "%s+- %-4s %s  %s", indent,
+					  graft_domain_name(d->domain), d->place.bdf, d->name));
 	}
 }
 
@@ -216,7 +258,7 @@ static void list_numa(struct list_text *t, const struct graft_inventory *inv, in
 
 	for (size_t i = 0; i < inv->device.n; i++) {
 		const struct graft_device *d = &inv->device.v[i];
-		if (done[i] || d->parent >= 0 || d->place.path == NULL || d->place.numa != numa)
+		if (done[i] || !list_is_shown(d) || d->place.numa != numa)
 			continue;
 		if (!any)
 			list_line(t, numa < 0 ? "NUMA node unknown"

@@ -77,6 +77,18 @@ void hardening_write(struct json *j, struct arena *a)
 			    hardening_all[i].has() ? "true" : "false");
 }
 
+const char *hardening_missing(struct arena *a)
+{
+	const char *list = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(hardening_all); i++)
+		if (!hardening_all[i].has())
+			list = list == NULL
+				       ? hardening_all[i].call
+				       : arena_printf(a, "%s, %s", list, hardening_all[i].call);
+	return list;
+}
+
 int hardening_check(struct err *e)
 {
 	char missing[400] = "";

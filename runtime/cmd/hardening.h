@@ -13,5 +13,8 @@
 /* A pair "org.greffon.host.hardening.NAME": "true" or "false" each, into an open object. */
 void hardening_write(struct json *j, struct arena *a);
 
+/* All that is missing, comma separated, or NULL. Arena memory. */
+const char *hardening_missing(struct arena *a);
+
 /* 0, or -ENOTSUP with e naming --strict and all that is missing. */
 int hardening_check(struct err *e);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 libgreffon_a_SOURCES += \
 	runtime/cmd/bring_up.c runtime/cmd/bring_up.h \
+	runtime/cmd/check.h \
 	runtime/cmd/checkpoint.c \
 	runtime/cmd/cmd.h \
 	runtime/cmd/completion.c runtime/cmd/completion.h \
@@ -10,6 +11,7 @@ libgreffon_a_SOURCES += \
 	runtime/cmd/create.c \
 	runtime/cmd/criu.c runtime/cmd/criu.h \
 	runtime/cmd/delete.c \
+	runtime/cmd/doctor.c \
 	runtime/cmd/document.c runtime/cmd/document.h \
 	runtime/cmd/events.c \
 	runtime/cmd/exec.c \

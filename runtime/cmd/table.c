@@ -5,10 +5,10 @@
 #include <string.h>
 
 const struct cmd *const cmd_table[] = {
-	&cmd_create, &cmd_start,      &cmd_run,	       &cmd_exec,  &cmd_state,	  &cmd_kill,
-	&cmd_delete, &cmd_list,	      &cmd_ps,	       &cmd_pause, &cmd_resume,	  &cmd_update,
-	&cmd_events, &cmd_checkpoint, &cmd_restore,    &cmd_spec,  &cmd_features, &cmd_plan,
-	&cmd_graft,  &cmd_mounts,     &cmd_completion, NULL,
+	&cmd_create, &cmd_start,      &cmd_run,	    &cmd_exec,	     &cmd_state,    &cmd_kill,
+	&cmd_delete, &cmd_list,	      &cmd_ps,	    &cmd_pause,	     &cmd_resume,   &cmd_update,
+	&cmd_events, &cmd_checkpoint, &cmd_restore, &cmd_spec,	     &cmd_features, &cmd_plan,
+	&cmd_graft,  &cmd_doctor,     &cmd_mounts,  &cmd_completion, NULL,
 };
 
 #define GLOBAL_OPTION(name, letter, kind, member, value, help)                                     \
