@@ -54,6 +54,8 @@ static int birth_host(struct birth *b, struct err *e)
 		r = netdev_open(p, b->a, &b->netdev, e);
 	if (r == 0 && p->rootfs != NULL)
 		r = mount_open_sources(p, &b->slots, e);
+	if (r == 0)
+		b->init.staged = device_stage(p);
 	return r;
 }
 
@@ -265,6 +267,7 @@ void birth_release(struct birth *b)
 	join_done(&b->join);
 	netdev_done(&b->netdev);
 	mount_slots_done(&b->slots);
+	fd_done(&b->init.staged);
 	procfs_done(&b->init.pf);
 	report_done(&b->init.report);
 	if (b->init.seccomp != NULL)

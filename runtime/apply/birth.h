@@ -32,9 +32,9 @@ struct birth {
 /* No descriptor is held yet. */
 #define BIRTH_EMPTY                                                                                \
 	{                                                                                          \
-		.init = {.pf = {FD_NONE}, .sock = FD_NONE, .fifo = FD_NONE}, .sock = FD_NONE,      \
-		.pidfd = FD_NONE, .console = FD_NONE, .master = FD_NONE, .cache = FD_NONE,         \
-		.netdev = NETDEV_EMPTY, .rdt = RDT_EMPTY,                                          \
+		.init = {.pf = {FD_NONE}, .sock = FD_NONE, .fifo = FD_NONE, .staged = FD_NONE},    \
+		.sock = FD_NONE, .pidfd = FD_NONE, .console = FD_NONE, .master = FD_NONE,          \
+		.cache = FD_NONE, .netdev = NETDEV_EMPTY, .rdt = RDT_EMPTY,                        \
 	}
 
 /* Everything that opens before the clone but the cgroup: trusted procfs, namespaces to join,

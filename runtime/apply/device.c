@@ -89,6 +89,92 @@ static int device_open_host(const struct plan_node *n, bool *out_legacy, struct 
 	return other == NULL ? fd : device_open_path(n, other, out_legacy, e);
 }
 
+/* The host has no node that could be bound; what is not the config's own it always has. */
+static bool device_is_staged(const struct plan *p, const struct plan_node *n)
+{
+	char buf[256];
+	struct stat st;
+
+	if (!n->bind || S_ISFIFO(n->mode) || n->origin == NULL ||
+	    strcmp(n->origin, "default") == 0 || (p->ns.create & CLONE_NEWUSER) == 0)
+		return false;
+	if (stat(n->path, &st) == 0 && ((st.st_mode ^ n->mode) & S_IFMT) == 0 &&
+	    st.st_rdev == n->dev)
+		return false;
+	return device_host_name(n, buf) == NULL;
+}
+
+static int device_stage_tmpfs(void)
+{
+	autoclose int fs = sys_fsopen("tmpfs");
+	int r = fs < 0 ? fs : sys_fsconfig(fs, FSCONFIG_SET_STRING, "mode", "755", 0);
+
+	if (r == 0)
+		r = sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+	return r < 0 ? r : sys_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+}
+
+/* A node is named by its number in the plan. */
+static void device_stage_name(const struct plan *p, const struct plan_node *n, char name[static 24])
+{
+	(void)snprintf(name, 24, "%zu", (size_t)(n - p->nodes.v));
+}
+
+static int device_stage_one(const struct plan *p, const struct plan_node *n, int tmpfs)
+{
+	uid_t uid = idmap_outside(&p->ns.uid, n->uid);
+	gid_t gid = idmap_outside(&p->ns.gid, n->gid);
+	char name[24];
+
+	if (uid == (uid_t)-1 || gid == (gid_t)-1)
+		return -EINVAL;
+	device_stage_name(p, n, name);
+	if (mknodat(tmpfs, name, n->mode, n->dev) < 0 ||
+	    fchownat(tmpfs, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    fchmodat(tmpfs, name, n->mode & 07777, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+int device_stage(const struct plan *p)
+{
+	autoclose int tmpfs = FD_NONE;
+
+	for (size_t i = 0; i < p->nodes.n; i++) {
+		const struct plan_node *n = &p->nodes.v[i];
+		if (!device_is_staged(p, n))
+			continue;
+		if (tmpfs < 0)
+			tmpfs = device_stage_tmpfs();
+		if (tmpfs < 0 || device_stage_one(p, n, tmpfs) < 0)
+			return FD_NONE;
+	}
+	return fd_take(&tmpfs);
+}
+
+/*
+ * Detached mounts of the staged nodes, an array as long as the plan's. Only what is attached can be
+ * cloned (before 6.15), so the tmpfs that holds them lies over "/" for a moment: lookups from "/"
+ * and from root start below it and don't notice.
+ */
+static int device_unstage(const struct plan *p, int root, int tmpfs, int **out, struct err *e)
+{
+	int *staged = arena_array(p->arena, p->nodes.n, sizeof(*staged));
+	char name[24];
+	int r = sys_move_mount(tmpfs, "", root, "",
+			       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+
+	for (size_t i = 0; i < p->nodes.n; i++) {
+		device_stage_name(p, &p->nodes.v[i], name);
+		staged[i] = r < 0 ? FD_NONE
+				  : sys_open_tree(tmpfs, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	}
+	if (r == 0 && (fchdir(tmpfs) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0))
+		r = -errno;
+	*out = staged;
+	return r < 0 ? err_sys(e, -r, "taking the device nodes that the runtime has made") : 0;
+}
+
 /* Before 5.12. */
 static int device_bind_legacy(int from, int target, struct device_place at)
 {
@@ -98,15 +184,9 @@ static int device_bind_legacy(int from, int target, struct device_place at)
 	return made < 0 ? made : mount_legacy_add(made, MS_NOSUID | MS_NOEXEC);
 }
 
-static int device_bind(const struct plan_node *n, struct device_place at, bool any_name,
-		       struct err *e)
+static int device_put(const struct plan_node *n, int fd, bool legacy, struct device_place at,
+		      struct err *e)
 {
-	bool legacy;
-	autoclose int fd = any_name ? device_open_host(n, &legacy, e)
-				    : device_open_path(n, n->path, &legacy, e);
-
-	if (fd < 0)
-		return fd;
 	autoclose int target = path_mkfile(at.at, at.rel, 0666, e);
 	if (target < 0)
 		return target;
@@ -114,6 +194,16 @@ static int device_bind(const struct plan_node *n, struct device_place at, bool a
 		       : sys_move_mount(fd, "", target, "",
 					MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 	return r < 0 ? err_sys(e, -r, "binding the host's '%s'", n->path) : 0;
+}
+
+static int device_bind(const struct plan_node *n, struct device_place at, bool any_name,
+		       struct err *e)
+{
+	bool legacy;
+	autoclose int fd = any_name ? device_open_host(n, &legacy, e)
+				    : device_open_path(n, n->path, &legacy, e);
+
+	return fd < 0 ? fd : device_put(n, fd, legacy, at, e);
 }
 
 /* The image has something of that name: the very device is welcome, an empty file serves as a place
@@ -148,12 +238,16 @@ static int device_make_one(const struct plan_node *n, struct device_place at, st
 	return r < 0 ? err_take(e, &why) : 0;
 }
 
-static int device_make_all(const struct plan *p, int root, int dev, struct err *e)
+static int device_make_all(const struct plan *p, int root, int dev, const int *staged,
+			   struct err *e)
 {
 	for (size_t i = 0; i < p->nodes.n; i++) {
 		const struct plan_node *n = &p->nodes.v[i];
+		struct device_place at = device_place(root, dev, n->path);
+		bool is_staged = staged != NULL && staged[i] >= 0;
 
-		if (device_make_one(n, device_place(root, dev, n->path), e) < 0)
+		if ((is_staged ? device_put(n, staged[i], false, at, e)
+			       : device_make_one(n, at, e)) < 0)
 			return err_at(e, "%s",
 				      strcmp(n->origin, "default") == 0 ? "default devices"
 									: n->origin);
@@ -170,16 +264,21 @@ static int device_make_all(const struct plan *p, int root, int dev, struct err *
 	return 0;
 }
 
-int device_make(const struct plan *p, int root, const struct procfs *pf, struct err *e)
+int device_make(const struct plan *p, int root, int staged, struct err *e)
 {
-	(void)pf;
+	int *nodes = NULL;
+
 	if (p->nodes.n == 0 && p->nodes.n_link == 0)
 		return 0;
 	autoclose int dev = path_mkdir(root, "/dev", 0755, e);
 	if (dev < 0)
 		return dev;
+	if (staged >= 0 && device_unstage(p, root, staged, &nodes, e) < 0)
+		return -e->code;
 	mode_t old = umask(0); /* modes are what the config says */
-	int r = device_make_all(p, root, dev, e);
+	int r = device_make_all(p, root, dev, nodes, e);
 	(void)umask(old);
+	for (size_t i = 0; nodes != NULL && i < p->nodes.n; i++)
+		fd_done(&nodes[i]);
 	return r;
 }

@@ -210,7 +210,7 @@ static int init_rootfs(struct init *in, int *out_root, struct err *e)
 	if (r < 0)
 		return r;
 	report_stage(in->report, STAGE_DEVICES);
-	r = device_make(p, root, &in->pf, e);
+	r = device_make(p, root, in->staged, e);
 	if (r < 0)
 		return r;
 	r = init_hooks(in, root, e);

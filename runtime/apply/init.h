@@ -15,6 +15,7 @@ struct init {
 	const struct plan *p;
 	struct report *report;
 	struct mount_slots *slots;
+	int staged; /* of device_stage() */
 	struct cgroup *cgroup;
 	const struct rdt_group *rdt;
 	struct seccomp_slot *seccomp; /* NULL: no filter */

@@ -39,8 +39,17 @@ int mount_attach(const struct plan *p, struct mount_slots *slots, int root, cons
  * read-only what had to wait (ro_late), by the descriptors that mount_attach() left in slots. */
 int mount_finish(const struct plan *p, struct mount_slots *slots, struct err *e);
 
-/* World: as mount_attach(), after it. Nodes, links of /dev, in the rootfs. */
-int device_make(const struct plan *p, int root, const struct procfs *pf, struct err *e);
+/*
+ * World: the runtime, before the clone. A detached tmpfs with the device nodes of the config that a
+ * new user namespace may not make and the host has nothing to bind for, with the owners that the
+ * maps will show as the config's. FD_NONE: there are none, or the runtime may not make them either,
+ * which device_make() then tells.
+ */
+int device_stage(const struct plan *p);
+
+/* World: as mount_attach(), after it. Nodes, links of /dev, in the rootfs. staged: of
+ * device_stage(). */
+int device_make(const struct plan *p, int root, int staged, struct err *e);
 
 /*
  * World: init, everything mounted, createContainer hooks done. pivot_root(".", ".") and the old
