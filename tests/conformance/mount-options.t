@@ -68,6 +68,8 @@ rbind,rnodiratime|nodiratime|
 rbind,rdiratime||nodiratime
 rbind,rstrictatime||relatime|noatime
 rbind,rrelatime|relatime|
+rbind,rrelatime,rnorelatime||noatime
+rbind,rstrictatime,rnostrictatime|relatime|
 rbind,rnosymfollow|nosymfollow|
 rbind,rsymfollow||nosymfollow
 rbind,rprivate||shared:|master:
