@@ -61,7 +61,7 @@ static int mask_tmpfs(const char *inodes, unsigned int attr)
  * user namespace. Only what is attached can be cloned (before 6.15), so the tmpfs that holds it
  * lies over "/" for a moment: lookups from "/" and from root start below it and don't notice.
  */
-static int mask_make_null(struct mask *k)
+static int mask_make_null(struct mask *k, struct mount_attr attr)
 {
 	autoclose int tmpfs = mask_tmpfs("4", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 
@@ -73,8 +73,7 @@ static int mask_make_null(struct mask *k)
 	int r = sys_move_mount(tmpfs, "", k->root, "", MASK_ATTACH);
 	if (r < 0)
 		return r;
-	autoclose int fd = sys_open_tree(tmpfs, "null",
-					 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+	autoclose int fd = mount_clone(tmpfs, "null", AT_SYMLINK_NOFOLLOW, attr);
 	if (fchdir(tmpfs) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return -errno;
 	return fd_take(&fd);
@@ -84,14 +83,13 @@ static int mask_make_null(struct mask *k)
  * in k->file where mount(2) has to do. */
 static int mask_first_null(struct mask *k, struct err *e)
 {
+	const struct mount_attr attr = {.attr_set = MASK_ATTR, .propagation = MS_PRIVATE};
 	struct err why = {0};
 	autoclose int node = path_open(k->root, "/dev/null", O_PATH, &why);
-	autoclose int fd =
-		node >= 0 && mask_is_null(node)
-			? sys_open_tree(node, "",
-					OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH)
-			: mask_make_null(k);
-	int r = fd < 0 ? fd : mount_set(fd, 0, MASK_ATTR, 0, MS_PRIVATE);
+	autoclose int fd = node >= 0 && mask_is_null(node)
+				   ? mount_clone(node, "", AT_EMPTY_PATH, attr)
+				   : mask_make_null(k, attr);
+	int r = fd < 0 ? fd : 0;
 
 	if (r == -ENOSYS && node >= 0 && mask_is_null(node)) {
 		k->file = fd_take(&node);
@@ -211,9 +209,9 @@ static int mask_readonly(struct mask *k, const char *path, struct err *e)
 
 	if (target < 0)
 		return r;
-	autoclose int fd = sys_open_tree(
-		target, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
-	r = fd < 0 ? fd : mount_set(fd, AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0, 0);
+	autoclose int fd = mount_clone(target, "", AT_EMPTY_PATH | AT_RECURSIVE,
+				       (struct mount_attr){.attr_set = MOUNT_ATTR_RDONLY});
+	r = fd < 0 ? fd : 0;
 	if (r == -ENOSYS)
 		return mask_bind_legacy(k, target, target, MOUNT_ATTR_RDONLY, path, e);
 	if (r == 0)

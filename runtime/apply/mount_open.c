@@ -27,6 +27,34 @@ int mount_set(int fd, unsigned int flags, uint64_t set, uint64_t clr, unsigned l
 	return sys_mount_setattr(fd, "", AT_EMPTY_PATH | flags, &attr);
 }
 
+/* The clone with all its attributes in one call, where that is possible. Whatever fails is told by
+ * the two calls of old. -errno. */
+static int mount_clone_at_once(int at, const char *path, unsigned int flags,
+			       const struct mount_attr *attr)
+{
+	static bool missing; /* before 6.15, or kept from us by a filter */
+	int fd = missing ? -ENOSYS : sys_open_tree_attr(at, path, flags, attr);
+
+	missing = missing || fd == -ENOSYS || fd == -EPERM;
+	return fd;
+}
+
+int mount_clone(int at, const char *path, unsigned int flags, struct mount_attr attr)
+{
+	autoclose int fd = FD_NONE;
+
+	flags |= OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+	attr.propagation &= ~(uint64_t)MS_REC;
+	fd = mount_clone_at_once(at, path, flags, &attr);
+	if (fd >= 0)
+		return fd_take(&fd);
+	fd = sys_open_tree(at, path, flags);
+	if (fd < 0)
+		return fd;
+	int r = mount_set(fd, flags & AT_RECURSIVE, attr.attr_set, attr.attr_clr, attr.propagation);
+	return r < 0 ? r : fd_take(&fd);
+}
+
 /* A clone is a peer of the mount it was taken of. Unless the whole rootfs is to be shared with the
  * host it becomes a slave first, as it would have by being cloned out of the container's slave
  * tree. */
@@ -39,45 +67,52 @@ static unsigned long mount_default_propagation(const struct plan *p)
 
 int mount_open_rootfs(const struct plan *p, const char *path)
 {
-	autoclose int fd =
-		sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	unsigned long kind = mount_default_propagation(p);
+	autoclose int fd =
+		mount_clone(AT_FDCWD, path, AT_RECURSIVE, (struct mount_attr){.propagation = kind});
 
 	if (fd < 0)
 		return fd;
-	int r = mount_set(fd, AT_RECURSIVE, 0, 0, kind);
-	if (r == 0 && kind == 0) /* pivot_root(2) refuses a shared new root */
-		r = mount_set(fd, 0, 0, 0, MS_PRIVATE);
+	/* pivot_root(2) refuses a shared new root */
+	int r = kind == 0 ? mount_set(fd, 0, 0, 0, MS_PRIVATE) : 0;
 	return r < 0 ? r : fd_take(&fd);
 }
 
-/* Attributes and propagation on the detached tree. The top's own words override those for the tree.
- */
-static int mount_open_attributes(const struct plan *p, const struct plan_mount *m, int fd)
+/* Attributes and propagation of what m binds: the step that concerns all of it. *last: the
+ * propagation that is left for after it. */
+static struct mount_attr mount_first_step(const struct plan *p, const struct plan_mount *m,
+					  unsigned long *last)
 {
-	unsigned long first = mount_default_propagation(p), last = m->propagation;
-	uint64_t set = m->attr_set, clr = m->attr_clr;
-	int r;
+	struct mount_attr a = {.attr_set = m->rec_attr_set, .attr_clr = m->rec_attr_clr};
+	unsigned long first = mount_default_propagation(p);
 
+	*last = m->propagation;
 	/* A plain replacement needs no step between; sharing again does, lest it be the host's peer
 	 * group. */
-	if ((last & ~(unsigned long)MS_REC) != MS_SHARED && last != 0 &&
-	    ((last & MS_REC) != 0 || !m->recursive)) {
-		first = last;
-		last = 0;
+	if ((*last & ~(unsigned long)MS_REC) != MS_SHARED && *last != 0 &&
+	    ((*last & MS_REC) != 0 || !m->recursive)) {
+		first = *last;
+		*last = 0;
 	}
 	if (!m->recursive) {
-		set |= m->rec_attr_set & ~clr;
-		clr |= m->rec_attr_clr & ~m->attr_set;
-		r = mount_set(fd, 0, set, clr, first);
-		return r < 0 ? r : mount_set(fd, 0, 0, 0, last);
+		a.attr_set = m->attr_set | (m->rec_attr_set & ~m->attr_clr);
+		a.attr_clr = m->attr_clr | (m->rec_attr_clr & ~m->attr_set);
 	}
-	r = mount_set(fd, AT_RECURSIVE, m->rec_attr_set, m->rec_attr_clr, first);
-	if (r == 0 && (last & MS_REC) != 0) {
+	a.propagation = first & ~(unsigned long)MS_REC;
+	return a;
+}
+
+/* The top's own words, which override those for the tree. */
+static int mount_last_steps(const struct plan_mount *m, int fd, unsigned long last)
+{
+	if (!m->recursive)
+		return mount_set(fd, 0, 0, 0, last);
+	int r = 0;
+	if ((last & MS_REC) != 0) {
 		r = mount_set(fd, AT_RECURSIVE, 0, 0, last);
 		last = 0;
 	}
-	return r < 0 ? r : mount_set(fd, 0, set, clr, last);
+	return r < 0 ? r : mount_set(fd, 0, m->attr_set, m->attr_clr, last);
 }
 
 /* What a parent user namespace has set can be added to, not taken away (mount_namespaces(7)). */
@@ -115,8 +150,13 @@ int mount_open_bind(const struct plan *p, const struct plan_mount *m, const stru
 	unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
 			     (m->recursive ? AT_RECURSIVE : 0) |
 			     (m->source_nofollow ? AT_SYMLINK_NOFOLLOW : 0);
-	autoclose int fd = sys_open_tree(AT_FDCWD, m->source, flags);
+	unsigned long last;
+	struct mount_attr first = mount_first_step(p, m, &last);
+	autoclose int fd = mount_clone_at_once(AT_FDCWD, m->source, flags, &first);
+	bool stepped = fd >= 0;
 
+	if (!stepped)
+		fd = sys_open_tree(AT_FDCWD, m->source, flags);
 	*out_later = fd == -EPERM;
 	if (fd == -EINVAL)
 		return err_set(
@@ -127,7 +167,11 @@ int mount_open_bind(const struct plan *p, const struct plan_mount *m, const stru
 			m->source);
 	if (fd < 0)
 		return err_sys(e, -fd, ".source: '%s'", m->source);
-	int r = mount_open_attributes(p, m, fd);
+	int r = stepped ? 0
+			: mount_set(fd, flags & AT_RECURSIVE, first.attr_set, first.attr_clr,
+				    first.propagation);
+	if (r == 0)
+		r = mount_last_steps(m, fd, last);
 	if (r == -EPERM)
 		return mount_locked(m, fd, e);
 	if (r < 0)

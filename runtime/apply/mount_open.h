@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <linux/mount.h>
+
 #include "plan/plan.h"
 
 struct procfs;
@@ -17,6 +19,11 @@ int mount_open_bind(const struct plan *p, const struct plan_mount *m, const stru
 /* A detached recursive clone of path with the propagation that p has for the old root. fd or
  * -errno, e is not set. World: as mount_open_bind(). */
 int mount_open_rootfs(const struct plan *p, const char *path);
+
+/* A detached clone of path below `at` (flags: AT_RECURSIVE, AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW)
+ * with attr set on it, on all of it if AT_RECURSIVE: fd or -errno. One call where the kernel has
+ * open_tree_attr(2), else two. */
+int mount_clone(int at, const char *path, unsigned int flags, struct mount_attr attr);
 
 /* Sets attributes and propagation on the mount fd. flags: AT_RECURSIVE or 0. No system call when
  * there is nothing to set. 0 or -errno. */

@@ -16,6 +16,10 @@
 #define P_PIDFD 3
 #endif
 
+#ifndef SYS_open_tree_attr
+#define SYS_open_tree_attr 467
+#endif
+
 static int sys_result(long r)
 {
 	return r < 0 ? -errno : (int)r;
@@ -65,6 +69,11 @@ int sys_fsmount(int fs, unsigned int attr_flags)
 int sys_mount_setattr(int at, const char *path, unsigned int flags, const struct mount_attr *attr)
 {
 	return sys_result(syscall(SYS_mount_setattr, at, path, flags, attr, sizeof(*attr)));
+}
+
+int sys_open_tree_attr(int at, const char *path, unsigned int flags, const struct mount_attr *attr)
+{
+	return sys_result(syscall(SYS_open_tree_attr, at, path, flags, attr, sizeof(*attr)));
 }
 
 int sys_pivot_root(const char *new_root, const char *put_old)

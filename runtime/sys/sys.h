@@ -26,6 +26,8 @@ int sys_fsconfig(int fs, unsigned int command, const char *key, const void *valu
 int sys_fsmount(int fs, unsigned int attr_flags); /* 5.2 */
 int sys_mount_setattr(int at, const char *path, unsigned int flags,
 		      const struct mount_attr *attr); /* 5.12 */
+int sys_open_tree_attr(int at, const char *path, unsigned int flags,
+		       const struct mount_attr *attr); /* 6.15 */
 int sys_pivot_root(const char *new_root, const char *put_old);
 pid_t sys_clone3(const struct clone_args *args);				/* 5.3 */
 int sys_pidfd_open(pid_t pid, unsigned int flags);				/* 5.3 */
