@@ -229,30 +229,87 @@ static int mount_check_not_proc(const struct plan_mount *m, int target, struct e
 	return err_set(e, EINVAL, ".destination: '%s' leads into a proc file system", m->target);
 }
 
+/*
+ * The tmpfs that init made and attached last: nobody else writes to it, so that a place right below
+ * its top can be made by its plain name, with nothing to look up. target NULL: there is none.
+ */
+struct mount_fresh {
+	const char *target; /* the plan's */
+	int fd;		    /* of its root */
+	int made;	    /* of that of a tmpfs that was attached just now */
+};
+
+static void mount_fresh_done(struct mount_fresh *f)
+{
+	fd_done(&f->fd);
+	fd_done(&f->made);
+}
+
+/* m's plain name right below the fresh tmpfs, or NULL. */
+static const char *mount_fresh_name(const struct plan_mount *m, const struct mount_fresh *f)
+{
+	size_t n = f->target != NULL ? strlen(f->target) : 0;
+
+	if (n == 0 || strncmp(m->target, f->target, n) != 0 || m->target[n] != '/')
+		return NULL;
+	const char *name = m->target + n + 1;
+	return name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL ? NULL : name;
+}
+
+/* The directory that m goes to: O_PATH, or negative where it is no new one in the fresh tmpfs. */
+static int mount_fresh_target(const struct plan_mount *m, const struct mount_fresh *f)
+{
+	const char *name = mount_fresh_name(m, f);
+
+	if (name == NULL || m->target_nofollow || mount_wants_real_directory(m) || m->remount ||
+	    m->copy_up || mkdirat(f->fd, name, 0755) < 0)
+		return FD_NONE;
+	return openat(f->fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* After m was attached: what was made, if m was a tmpfs, or none once m may have covered the one
+ * there was or the way to it. What lies right below it has not, nor "/proc" and "/sys", which are
+ * no links.
+ */
+static void mount_fresh_next(struct mount_fresh *f, const struct plan_mount *m)
+{
+	bool beside = mount_wants_real_directory(m) && m->target[1] != '\0' &&
+		      strchr(m->target + 1, '/') == NULL;
+	bool below = m->verb == MOUNT_FS && mount_fresh_name(m, f) != NULL;
+	int made = fd_take(&f->made);
+
+	if (!m->remount && (beside || below)) {
+		fd_done(&made);
+		return;
+	}
+	fd_done(&f->fd);
+	*f = (struct mount_fresh){made >= 0 ? m->target : NULL, made, FD_NONE};
+}
+
 /* O_PATH descriptor of where m goes. */
 static int mount_target(const struct plan_mount *m, int root, int source, struct err *e)
 {
 	struct err why = {0};
-	bool nofollow = mount_wants_real_directory(m) || m->target_nofollow;
+	int kind = mount_wants_real_directory(m) ? O_DIRECTORY : 0;
+	bool nofollow = kind != 0 || m->target_nofollow;
 	int fd = -ENOENT;
 
 	/* path_mkdir() opens what exists with the same single call */
 	if (m->verb == MOUNT_BIND || nofollow || m->remount)
-		fd = nofollow ? path_open_nofollow(root, m->target, O_PATH, &why)
+		fd = nofollow ? path_open_nofollow(root, m->target, O_PATH | kind, &why)
 			      : path_open(root, m->target, O_PATH, &why);
 	if (fd == -ENOENT && !m->remount)
 		fd = mount_make_target(m, root, source, &why);
+	if (fd == -ENOTDIR && kind != 0)
+		return err_set(e, ENOTDIR,
+			       ".destination: '%s' has to be a directory for a %s file system, and "
+			       "no link",
+			       m->target, m->fstype);
 	if (fd < 0) {
 		(void)err_take(e, &why);
 		return err_at(e, ".destination");
 	}
 	autoclose int owned = fd;
-	struct stat st;
-	if (mount_wants_real_directory(m) && (fstat(owned, &st) < 0 || !S_ISDIR(st.st_mode)))
-		return err_set(e, ENOTDIR,
-			       ".destination: '%s' has to be a directory for a %s file system, and "
-			       "no link",
-			       m->target, m->fstype);
 	int r = mount_check_not_proc(m, owned, e);
 	return r < 0 ? r : fd_take(&owned);
 }
@@ -366,36 +423,51 @@ static int mount_bind_shared(const struct plan_mount *m, const struct mount_shar
 	return mount_move(m, fd, target, e);
 }
 
-static int mount_attach_fs(const struct plan *p, const struct plan_mount *m, int *slot, int root,
-			   struct err *e)
+/* Makes and attaches m's file system; *out is its root, unless mount(2) made it and nothing is left
+ * to do. */
+static int mount_make_fs(const struct plan *p, const struct plan_mount *m, int root, int target,
+			 int *out, struct err *e)
 {
 	struct err why = {0};
-	autoclose int target = mount_target(m, root, FD_NONE, e);
-
-	if (target < 0)
-		return target;
-	if (m->remount)
-		return mount_legacy(m, root, target, e);
 	autoclose int fd = mount_fs_new(p, m, target, &why);
 	const struct mount_shared *shared = fd == -EPERM ? mount_find_shared(p, m) : NULL;
+
 	if (shared != NULL)
 		return mount_bind_shared(m, shared, target, e);
 	if (fd == -ENOSYS) {
 		int r = mount_legacy(m, root, target, e);
 		if (r < 0 || (!m->copy_up && !m->ro_late))
 			return r;
-		fd = path_open(root, m->target, O_PATH | O_DIRECTORY, e);
-		if (fd < 0)
-			return fd;
-	} else if (fd < 0) {
-		return err_take(e, &why);
-	} else {
-		int r = mount_move(m, fd, target, e);
-		if (r < 0)
-			return r;
+		*out = path_open(root, m->target, O_PATH | O_DIRECTORY, e);
+		return *out < 0 ? *out : 0;
 	}
+	if (fd < 0)
+		return err_take(e, &why);
+	int r = mount_move(m, fd, target, e);
+	if (r == 0)
+		*out = fd_take(&fd);
+	return r;
+}
+
+/* A tmpfs that is as empty as it was made goes to fresh->made. */
+static int mount_attach_fs(const struct plan *p, const struct plan_mount *m, int *slot, int root,
+			   struct mount_fresh *fresh, struct err *e)
+{
+	autoclose int fd = FD_NONE;
+	autoclose int target = mount_fresh_target(m, fresh);
+
+	if (target < 0)
+		target = mount_target(m, root, FD_NONE, e);
+	if (target < 0)
+		return target;
+	if (m->remount)
+		return mount_legacy(m, root, target, e);
+	int r = mount_make_fs(p, m, root, target, &fd, e);
 	/* target's descriptor leads to what the tmpfs covers, also after it is attached */
-	int r = m->copy_up ? mount_copyup(target, fd, e) : 0;
+	if (r == 0 && fd >= 0 && m->copy_up)
+		r = mount_copyup(target, fd, e);
+	else if (r == 0 && !m->ro_late && mount_is_type(m, "tmpfs"))
+		fresh->made = fd_take(&fd);
 	if (r == 0 && m->ro_late)
 		*slot = fd_take(&fd);
 	return r;
@@ -412,15 +484,15 @@ static int mount_attach_file(const struct plan_mount *m, int root, struct err *e
 }
 
 static int mount_attach_one(const struct plan *p, const struct plan_mount *m, int *slot, int root,
-			    const struct procfs *pf, struct err *e)
+			    const struct procfs *pf, struct mount_fresh *fresh, struct err *e)
 {
 	switch (m->verb) {
 	case MOUNT_BIND:
 		if (m->remount)
-			return mount_attach_fs(p, m, slot, root, e);
+			return mount_attach_fs(p, m, slot, root, fresh, e);
 		return mount_attach_bind(p, m, slot, root, pf, e);
 	case MOUNT_FS:
-		return mount_attach_fs(p, m, slot, root, e);
+		return mount_attach_fs(p, m, slot, root, fresh, e);
 	case MOUNT_FILE:
 		return mount_attach_file(m, root, e);
 	case MOUNT_CGROUP: {
@@ -434,11 +506,15 @@ static int mount_attach_one(const struct plan *p, const struct plan_mount *m, in
 int mount_attach(const struct plan *p, struct mount_slots *slots, int root, const struct procfs *pf,
 		 struct err *e)
 {
+	__attribute__((cleanup(mount_fresh_done))) struct mount_fresh fresh = {.fd = FD_NONE,
+									       .made = FD_NONE};
+
 	for (size_t i = 0; i < p->mounts.n; i++) {
 		const struct plan_mount *m = &p->mounts.v[i];
 
-		if (mount_attach_one(p, m, &slots->fd[m->slot], root, pf, e) < 0)
+		if (mount_attach_one(p, m, &slots->fd[m->slot], root, pf, &fresh, e) < 0)
 			return err_at(e, "%s", m->origin);
+		mount_fresh_next(&fresh, m);
 	}
 	return 0;
 }
