@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <fcntl.h>
+#include <limits.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -14,6 +16,8 @@
 #include "cmd/options.h"
 #include "cmd/version.h"
 #include "state/store.h"
+
+#define MAIN_HEAP (1 << 20) /* bytes; untouched ones take no memory */
 
 static const struct cmd_option main_no_options[] = {{0}};
 
@@ -218,5 +222,9 @@ int main(int argc, char **argv, char **envp)
 	if (main_fill_stdio(&e) < 0)
 		return main_failed(1, &e);
 	main_signals();
+	/* grown once, by enough for a start, and never given back: each step is a call, and what is
+	 * given back is faulted in again */
+	(void)mallopt(M_TOP_PAD, MAIN_HEAP);
+	(void)mallopt(M_TRIM_THRESHOLD, INT_MAX);
 	return main_run(&a, argc, argv, envp);
 }

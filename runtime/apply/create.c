@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -119,7 +120,7 @@ static int create_record(struct create *c, struct err *e)
 	record_cgroups(&c->record, &c->b.cgroup, &c->a);
 	record_rdt(&c->record, &c->b.rdt);
 	c->record.pid = c->b.pid;
-	(void)status_identity(c->b.pid, &c->record.start_time, &c->record.pidfs_inode);
+	(void)status_identity(c->b.pid, c->b.pidfd, &c->record.start_time, &c->record.pidfs_inode);
 	/* hooks may ask for the state: then it has to name the process */
 	if (r == 0 && create_has_runtime_hooks(c->p))
 		r = store_write(&c->entry, &c->record, e);
@@ -256,8 +257,13 @@ int container_create(const struct store *s, const struct plan *p, const struct h
 		create_undo(&c);
 		return r;
 	}
-	if (!o->run)
+	if (!o->run) {
+		/* the process ends now, and with it all that it has open; a helper is still waited
+		 * for */
+		if (c.b.cgroup.unit.bus.pid == 0)
+			fd_forget_below = INT_MAX;
 		return 0;
+	}
 	/* others may now pause, kill and delete it while it runs */
 	fd_done(&c.entry.lock);
 	r = create_supervise(&c, e);

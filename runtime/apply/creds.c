@@ -90,8 +90,9 @@ static int creds_change(const struct plan_creds *c, struct err *e)
 {
 	int r = creds_bounding(c->caps.bounding, e);
 
-	/* without this the change of uid would empty the permitted set */
-	if (r == 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+	/* without this the change from user 0 to another would empty the permitted set */
+	bool keep = c->uid != 0;
+	if (r == 0 && keep && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		r = err_sys(e, errno, "prctl PR_SET_KEEPCAPS");
 	if (r == 0)
 		r = creds_ids(c, e);
@@ -99,7 +100,7 @@ static int creds_change(const struct plan_creds *c, struct err *e)
 		return r;
 	if (c->umask.set)
 		(void)umask((mode_t)c->umask.v);
-	if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
+	if (keep && prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
 		return err_sys(e, errno, "prctl PR_SET_KEEPCAPS");
 	r = creds_sets(&c->caps, e);
 	if (r == 0 && c->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

@@ -187,10 +187,12 @@ static int init_hooks(struct init *in, int root, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	struct hook_state st = {.status = "creating", .pid = getpid()};
 	report_stage(in->report, STAGE_HOOKS);
-	if (in->p->hooks[HOOK_CREATE_CONTAINER].n > 0 && fchdir(root) < 0)
+	if (in->p->hooks[HOOK_CREATE_CONTAINER].n == 0)
+		return 0;
+	if (fchdir(root) < 0)
 		return err_sys(e, errno, "root.path: '%s' as the hooks' directory", in->p->rootfs);
+	struct hook_state st = {.status = "creating", .pid = getpid()};
 	return hook_run(in->p, HOOK_CREATE_CONTAINER, &st, HOOK_FAIL_STOPS, e);
 }
 

@@ -168,7 +168,7 @@ static int process_open_cwd(int root, const char *cwd)
 
 void process_make_cwd(const struct plan *p, int root)
 {
-	if (p->process.cwd == NULL)
+	if (p->process.cwd == NULL || strcmp(p->process.cwd, "/") == 0)
 		return;
 	int dir = process_open_cwd(root, p->process.cwd);
 	fd_done(&dir);
@@ -181,6 +181,8 @@ int process_chdir(const struct plan *p, int root, struct err *e)
 
 	if (cwd == NULL)
 		return 0;
+	if (strcmp(cwd, "/") == 0) /* the container's own, which nothing has to be looked up for */
+		return chdir("/") < 0 ? err_sys(e, errno, "process.cwd: '/'") : 0;
 	autoclose int dir = process_open_cwd(root, cwd);
 	if (dir < 0)
 		return err_set(e, -dir, "process.cwd: '%s': %s", cwd, err_name(-dir));

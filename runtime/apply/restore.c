@@ -278,7 +278,7 @@ static int restore_commit(struct restore *c, pid_t pid, struct err *e)
 	record_cgroups(&c->record, &c->cgroup, &c->a);
 	c->record.pid = pid;
 	c->record.creating = false;
-	(void)status_identity(pid, &c->record.start_time, &c->record.pidfs_inode);
+	(void)status_identity(pid, c->pidfd, &c->record.start_time, &c->record.pidfs_inode);
 	int r = cgroup_born(&c->cgroup, &c->p->cgroup, e);
 	if (r == 0)
 		r = store_write(&c->entry, &c->record, e);

@@ -143,12 +143,28 @@ static int tail_wait_start(struct init *in, struct err *e)
 	return 0;
 }
 
-/* From here on errors of a created container go to `start`, through the fifo. */
-static int tail_start(struct init *in, struct arena *a, struct err *e)
+/* startContainer hooks: programs of the image, so the filter holds for them as well. There is one
+ * listener only. *filter_last: the filter is still to be loaded. */
+static int tail_hooks(struct init *in, bool *filter_last, struct err *e)
 {
 	const struct plan *p = in->p;
 	struct hook_state st = {.status = "created", .pid = getpid()};
-	const char *path = NULL;
+	int r = 0;
+
+	if (*filter_last && !p->seccomp.notify)
+		st.filter = in->seccomp;
+	else if (*filter_last)
+		r = seccomp_install(p, in->seccomp, e);
+	*filter_last = st.filter != NULL;
+	return r < 0 ? r : hook_run(p, HOOK_START_CONTAINER, &st, HOOK_FAIL_STOPS, e);
+}
+
+/* From here on errors of a created container go to `start`, through the fifo. path: the program,
+ * found just now, or NULL. */
+static int tail_start(struct init *in, const char *path, struct arena *a, struct err *e)
+{
+	const struct plan *p = in->p;
+	bool hooks = p->hooks[HOOK_START_CONTAINER].n > 0;
 	int r = p->process.argv == NULL ? err_set(e, EINVAL,
 						  "process: is required to start a container, and "
 						  "config.json has none")
@@ -156,18 +172,9 @@ static int tail_start(struct init *in, struct arena *a, struct err *e)
 
 	bool filter_last = tail_filter_last(in);
 	report_stage(in->report, STAGE_START);
-	/* Programs of the image, so the filter holds for them as well. There is one listener only.
-	 */
-	if (filter_last && p->hooks[HOOK_START_CONTAINER].n > 0) {
-		if (!p->seccomp.notify)
-			st.filter = in->seccomp;
-		else if (r == 0)
-			r = seccomp_install(p, in->seccomp, e);
-		filter_last = st.filter != NULL;
-	}
-	if (r == 0)
-		r = hook_run(p, HOOK_START_CONTAINER, &st, HOOK_FAIL_STOPS, e);
-	if (r == 0)
+	if (r == 0 && hooks)
+		r = tail_hooks(in, &filter_last, e);
+	if (r == 0 && (path == NULL || hooks))
 		r = process_find(p, a, &path, e);
 	const char *const *env = r == 0 ? process_environment(p, a) : NULL;
 	if (r == 0)
@@ -190,7 +197,7 @@ int tail_run(struct init *in, int root, struct err *e)
 	if (r < 0)
 		return r;
 	report_stage(in->report, STAGE_PROGRAM);
-	const char *path;
+	const char *path = NULL;
 	if (p->process.argv != NULL) {
 		r = process_find(p, &a, &path, e);
 		if (r < 0)
@@ -201,7 +208,7 @@ int tail_run(struct init *in, int root, struct err *e)
 	if (prctl(PR_SET_PDEATHSIG, 0) < 0)
 		return err_sys(e, errno, "prctl PR_SET_PDEATHSIG");
 	if (in->fifo < 0)
-		return tail_start(in, &a, e);
+		return tail_start(in, path, &a, e);
 	int keep[] = {in->pf.fd, in->fifo};
 	bool filter_now = in->seccomp != NULL && !tail_filter_first(in) && !tail_filter_last(in);
 	report_stage(in->report, STAGE_READY);
@@ -212,7 +219,7 @@ int tail_run(struct init *in, int root, struct err *e)
 		return r;
 	struct err late = {0};
 	if (tail_wait_start(in, &late) == 0)
-		(void)tail_start(in, &a, &late);
+		(void)tail_start(in, NULL, &a, &late);
 	(void)!write(in->fifo, late.text, late.len);
 	_exit(1);
 }

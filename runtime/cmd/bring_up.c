@@ -129,10 +129,18 @@ static const char *bring_up_absolute(const struct cmd_global *g, const char *cwd
 	return path == NULL || path[0] == '/' ? path : arena_printf(g->arena, "%s/%s", cwd, path);
 }
 
+static bool bring_up_is_relative(const char *path)
+{
+	return path != NULL && path[0] != '/';
+}
+
 static int bring_up_paths(const struct cmd_global *g, struct container_options *co, struct err *e)
 {
 	char cwd[PATH_MAX];
 
+	if (!bring_up_is_relative(co->console_socket) && !bring_up_is_relative(co->pid_file) &&
+	    !bring_up_is_relative(co->pidfd_socket))
+		return 0;
 	if (getcwd(cwd, sizeof(cwd)) == NULL)
 		return err_sys(e, errno, "the working directory");
 	co->console_socket = bring_up_absolute(g, cwd, co->console_socket);

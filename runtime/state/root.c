@@ -93,18 +93,20 @@ static int root_become_owner(const struct stat *st, const char *path, struct err
 static int root_check(int fd, const char *path, enum store_open how, struct arena *a, struct err *e)
 {
 	struct stat st;
+	uid_t uid = geteuid();
 
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, errno, "--root '%s'", path);
-	if (geteuid() == 0 && st.st_uid != 0 && how == STORE_EXISTING) {
+	if (uid == 0 && st.st_uid != 0 && how == STORE_EXISTING) {
 		int r = root_become_owner(&st, path, e);
 		if (r < 0)
 			return r;
+		uid = st.st_uid;
 	}
-	if (st.st_uid != geteuid())
+	if (st.st_uid != uid)
 		return err_set(e, EPERM,
 			       "--root '%s': belongs to user %u, not to user %u who calls", path,
-			       st.st_uid, geteuid());
+			       st.st_uid, uid);
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return err_set(e, EPERM,
 			       "--root '%s': others may write to it (mode %04o); chmod go-w it",

@@ -84,12 +84,8 @@ static uint64_t status_inode(int pidfd)
 	return st.st_ino;
 }
 
-int status_identity(pid_t pid, uint64_t *out_start_time, uint64_t *out_pidfs_inode)
+int status_identity(pid_t pid, int pidfd, uint64_t *out_start_time, uint64_t *out_pidfs_inode)
 {
-	autoclose int pidfd = sys_pidfd_open(pid, 0);
-
-	if (pidfd < 0)
-		return pidfd;
 	int r = status_start_time(pid, out_start_time);
 	if (r == 0)
 		*out_pidfs_inode = status_inode(pidfd);

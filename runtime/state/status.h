@@ -7,8 +7,9 @@ enum status { STATUS_CREATING, STATUS_CREATED, STATUS_RUNNING, STATUS_PAUSED, ST
 
 const char *status_name(enum status s);
 
-/* The identity of a live process: start_time and pidfs inode of pid. -ESRCH: no such process. */
-int status_identity(pid_t pid, uint64_t *out_start_time, uint64_t *out_pidfs_inode);
+/* The identity of a live process, of which pidfd (borrowed) is one: its start time and pidfs inode.
+ * -ESRCH: no such process. */
+int status_identity(pid_t pid, int pidfd, uint64_t *out_start_time, uint64_t *out_pidfs_inode);
 
 /* A pidfd of the record's init after comparing start time and inode, or -ESRCH when that process is
  * gone (a zombie counts as gone), also after a reboot. */
