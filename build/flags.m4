@@ -38,6 +38,16 @@ m4_foreach_w([flag], [-ffreestanding -fno-builtin -fno-stack-protector -fno-tree
 	-ftrivial-auto-var-init=uninitialized -fno-sanitize=all],
 	[GREFFON_TRY_FLAG([flag], [EARLY_CFLAGS])])
 AS_CASE([$host_cpu], [x86_64|aarch64], [EARLY_LDFLAGS="-Wl,-u,seal_entry,-e,seal_entry"], [EARLY_LDFLAGS=""])
+# build/layout.ld adds to the linker's own script, which is the way of GNU ld alone.
+AC_MSG_CHECKING([whether the linker takes an order of functions])
+LAYOUT_LDFLAGS=""
+AS_IF([$CC $CFLAGS $LDFLAGS -Wl,--version 2>/dev/null | grep -q '^GNU ld '],
+	[greffon_saved="$LDFLAGS"
+	LDFLAGS="$LDFLAGS -Wl,-T,$srcdir/build/layout.ld"
+	AC_LINK_IFELSE([AC_LANG_PROGRAM([], [])], [LAYOUT_LDFLAGS='-Wl,-T,$(top_srcdir)/build/layout.ld'])
+	LDFLAGS="$greffon_saved"])
+AS_IF([test -n "$LAYOUT_LDFLAGS"], [AC_MSG_RESULT([yes])], [AC_MSG_RESULT([no])])
+AC_SUBST([LAYOUT_LDFLAGS])
 AC_SUBST([EARLY_CFLAGS])
 AC_SUBST([EARLY_LDFLAGS])
 AC_SUBST([WARN_CFLAGS])
