@@ -75,7 +75,7 @@ unasked() {
 	with_args /bin/sleep 600
 	ct_create
 	is "nothing asked: no record" "$(find "$STATE/$ID" -name 'graft*')" ""
-	is "... which graft show says" "$(rt graft show "$ID")" "nothing is grafted"
+	is "... as graft show says" "$(rt graft show "$ID")" "nothing is grafted"
 	is "... to programs as well" "$(rt graft show --format json "$ID")" "{}"
 	rt graft diff "$ID" "$ID" >/dev/null 2>"$WORK/err"
 	is "... and graft diff fails on it" "$?" 2
@@ -160,7 +160,7 @@ asked() {
 	ok "... and outlives the container" jq -e .graftRecord "$f"
 	refuses "a record never takes the place of a file" "$(annotate gpu=0 record="$f")"
 	like "... which is told" "$(cat "$WORK/err")" "*exists*[GRAFT-RECORD]*"
-	ok "... and the file is as it was" jq -e .graftRecord "$f"
+	ok "... and that file is as it was" jq -e .graftRecord "$f"
 	new_bundle "$deny" "$(annotate gpu=0 gpu.caps=utility record="$records/sub/run.json")"
 	run_sh 'exit 0'
 	ok "run: the record stays when the container has gone" jq -e .graftRecord "$records/sub/run.json"
