@@ -141,13 +141,15 @@ static int command_run(struct bench *b, struct command *c, double *out_ms, long 
 
 /* ---- the operations of a runtime ------------------------------------------------------------ */
 
-/* Begins `RUNTIME --root STATE/NAME WORD`. */
+/* Begins `RUNTIME [FLAG] --root STATE/NAME WORD`. */
 static void runtime_command(const struct bench *b, const struct runtime *rt, struct command *c,
 			    char root[static MAX_PATH], const char *word)
 {
 	(void)snprintf(root, MAX_PATH, "%s/%s", b->state, rt->name);
 	*c = (struct command){.n = 0};
 	command_add(c, rt->path);
+	if (b->flag)
+		command_add(c, b->flag);
 	command_add(c, "--root");
 	command_add(c, root);
 	command_add(c, word);
@@ -179,7 +181,7 @@ static void run_once(struct bench *b, struct runtime *rt, bool keep)
 	struct command c = {.n = 0};
 
 	(void)snprintf(id, sizeof(id), "%s-run-%s", b->id, rt->name);
-	(void)snprintf(bundle, sizeof(bundle), "%s/run", b->bundles);
+	(void)snprintf(bundle, sizeof(bundle), "%s/run-%s", b->bundles, rt->name);
 	if (rt->is_floor) {
 		command_add(&c, rt->path);
 		command_add(&c, b->rootfs);
@@ -256,6 +258,24 @@ static void delete_by_force(struct bench *b, struct runtime *rt, const char *id,
 	(void)command_run(b, &c, &ms, &rss);
 }
 
+/* The three samples of this round are the newest. */
+static void life_keep(const struct bench *b, struct runtime *rt)
+{
+	static const enum op parts[] = {OP_CREATE, OP_START, OP_DELETE};
+	struct samples *sum = &rt->of[OP_LIFE];
+	float ms = 0;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		const struct samples *s = &rt->of[parts[i]];
+
+		ms += s->ms[s->n - 1];
+		if (s->max_rss_kib > sum->max_rss_kib)
+			sum->max_rss_kib = s->max_rss_kib;
+	}
+	if (sum->n < b->rounds)
+		sum->ms[sum->n++] = ms;
+}
+
 /* create, start, wait for the program's end as an engine's monitor does, delete. */
 static void lifecycle_once(struct bench *b, struct runtime *rt, bool keep)
 {
@@ -263,10 +283,11 @@ static void lifecycle_once(struct bench *b, struct runtime *rt, bool keep)
 	pid_t init = 0;
 
 	(void)snprintf(id, sizeof(id), "%s-life-%s", b->id, rt->name);
-	(void)snprintf(bundle, sizeof(bundle), "%s/run", b->bundles);
+	(void)snprintf(bundle, sizeof(bundle), "%s/run-%s", b->bundles, rt->name);
 	if (create_once(b, rt, bundle, id, keep, &init) < 0 ||
 	    id_command(b, rt, OP_START, id, keep) < 0) {
 		rt->failed[OP_CREATE] = rt->failed[OP_START] = rt->failed[OP_DELETE] = true;
+		rt->failed[OP_LIFE] = true;
 		delete_by_force(b, rt, id, init);
 		return;
 	}
@@ -278,6 +299,8 @@ static void lifecycle_once(struct bench *b, struct runtime *rt, bool keep)
 	(void)alarm(0);
 	if (id_command(b, rt, OP_DELETE, id, keep) < 0)
 		delete_by_force(b, rt, id, 0);
+	else if (keep)
+		life_keep(b, rt);
 }
 
 /* ---- the container of exec and state -------------------------------------------------------- */
@@ -348,6 +371,7 @@ static void op_once(struct bench *b, struct runtime *rt, enum op op, bool keep)
 	}
 	case OP_START: /* timed with create */
 	case OP_DELETE:
+	case OP_LIFE:
 	case OPS:
 		break;
 	}
@@ -388,8 +412,10 @@ static _Noreturn void usage(void)
 	(void)fputs(
 		"usage: bench --bundles DIR --rootfs DIR --state DIR [--id PREFIX] [--rounds N]\n"
 		"             [--warmup N] [--gap MS] [--ops run,lifecycle,exec,state]\n"
-		"             [--title WORD] [--ref NAME] [--json FILE] NAME=PATH...\n"
-		"DIR of --bundles holds run/ and, for exec and state, live-NAME/\n"
+		"             [--title WORD] [--ref NAME] [--json FILE] [--flag WORD] "
+		"NAME=PATH...\n"
+		"DIR of --bundles holds run-NAME/ and, for exec and state, live-NAME/\n"
+		"the WORD of --flag is a global flag for each runtime\n"
 		"a NAME of 'floor' is called as PATH ROOTFS CGROUP PROGRAM\n",
 		stderr);
 	exit(2);
@@ -457,10 +483,11 @@ static void options_parse(struct bench *b, int argc, char **argv)
 		{"bundles", 1, NULL, 'b'}, {"rootfs", 1, NULL, 'f'}, {"state", 1, NULL, 's'},
 		{"id", 1, NULL, 'i'},	   {"rounds", 1, NULL, 'n'}, {"warmup", 1, NULL, 'w'},
 		{"gap", 1, NULL, 'g'},	   {"ops", 1, NULL, 'o'},    {"title", 1, NULL, 't'},
-		{"json", 1, NULL, 'j'},	   {"ref", 1, NULL, 'r'},    {NULL, 0, NULL, 0}};
+		{"json", 1, NULL, 'j'},	   {"ref", 1, NULL, 'r'},    {"flag", 1, NULL, 'F'},
+		{NULL, 0, NULL, 0}};
 	const char **const texts[128] = {
 		['b'] = &b->bundles, ['f'] = &b->rootfs, ['s'] = &b->state, ['i'] = &b->id,
-		['t'] = &b->title,   ['j'] = &b->json,	 ['r'] = &b->ref};
+		['t'] = &b->title,   ['j'] = &b->json,	 ['r'] = &b->ref,   ['F'] = &b->flag};
 
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c == '?')

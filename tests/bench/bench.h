@@ -9,7 +9,8 @@
 
 enum { MAX_RUNTIMES = 8, MAX_ROUNDS = 1000 };
 
-enum op { OP_RUN, OP_CREATE, OP_START, OP_DELETE, OP_EXEC, OP_STATE, OPS };
+/* OP_LIFE: create, start and delete of one container together. */
+enum op { OP_RUN, OP_CREATE, OP_START, OP_DELETE, OP_LIFE, OP_EXEC, OP_STATE, OPS };
 
 struct samples {
 	float *ms; /* one a round, sorted when the rounds are over */
@@ -27,7 +28,7 @@ struct runtime {
 };
 
 struct bench {
-	const char *bundles, *rootfs, *state, *id, *title, *json, *ref;
+	const char *bundles, *rootfs, *state, *id, *title, *json, *ref, *flag;
 	unsigned rounds, warmup, gap_ms;
 	bool wanted[OPS];
 	struct runtime runtimes[MAX_RUNTIMES];

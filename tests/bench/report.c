@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const bench_op_names[OPS] = {"run", "create", "start", "delete", "exec", "state"};
+const char *const bench_op_names[OPS] = {"run",	 "create", "start", "delete",
+					 "life", "exec",   "state"};
 
 static int by_value(const void *a, const void *b)
 {
