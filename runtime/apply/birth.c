@@ -32,6 +32,9 @@ static int birth_seccomp(struct birth *b, int cache, struct err *e)
 
 	if (r < 0 || b->init.seccomp == NULL)
 		return r;
+	/* nobody else can be in the namespaces */
+	b->init.seccomp->let_in = b->host->euid != 0 && (b->p->ns.create & CLONE_NEWUSER) != 0 &&
+				  (b->p->ns.create & CLONE_NEWPID) != 0;
 	b->seccomp_late = seccomp_from_cache(b->p, cache, b->init.seccomp) != 1;
 	return 0;
 }

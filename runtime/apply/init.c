@@ -53,25 +53,6 @@ static int init_sources(struct init *in, struct err *e)
 	return err_take(e, &why);
 }
 
-/*
- * World: I, just cloned. userns: new, no maps yet (or the runtime's); pidns: 1 of the new one.
- * After: caps full in the user namespace, ids 0 in it where 0 is mapped.
- */
-static int init_identity_root(struct init *in, struct err *e)
-{
-	const struct plan_ns *ns = &in->p->ns;
-
-	int r = 0;
-
-	if ((ns->create & CLONE_NEWUSER) != 0)
-		r = sync_wait(in->sock, SYNC_MAPPED, NULL, -1, e);
-	else if ((ns->joined & CLONE_NEWUSER) == 0)
-		return 0;
-	if (r == 0)
-		r = init_sources(in, e);
-	return r < 0 ? r : init_become_root(e);
-}
-
 /* Offsets have to be written before anything enters the namespace; a single-threaded process may
  * then enter it itself (5.6), so no second fork is needed. */
 static int init_time_namespace(struct init *in, struct err *e)
@@ -95,6 +76,26 @@ static int init_time_namespace(struct init *in, struct err *e)
 		return err_sys(e, errno, "/proc/self/ns/time_for_children");
 	int r = sys_setns(self, CLONE_NEWTIME);
 	return r < 0 ? err_sys(e, -r, "entering the new time namespace") : 0;
+}
+
+/*
+ * World: I, just cloned. userns: new, no maps yet (or the runtime's); pidns: 1 of the new one.
+ * After: caps full in the user namespace, ids 0 in it where 0 is mapped; in the new time namespace.
+ */
+static int init_identity_root(struct init *in, struct err *e)
+{
+	const struct plan_ns *ns = &in->p->ns;
+	bool userns = ((ns->create | ns->joined) & CLONE_NEWUSER) != 0;
+	int r = 0;
+
+	if ((ns->create & CLONE_NEWUSER) != 0)
+		r = sync_wait(in->sock, SYNC_MAPPED, NULL, -1, e);
+	if (r == 0 && userns)
+		r = init_sources(in, e);
+	/* ids that change leave the file of the offsets to the node's root */
+	if (r == 0 && (ns->create & CLONE_NEWTIME) != 0)
+		r = init_time_namespace(in, e);
+	return r < 0 || !userns ? r : init_become_root(e);
 }
 
 /* A new network namespace has its loopback interface down; the peers bring it up, programs rely on
@@ -156,11 +157,6 @@ static int init_namespaces(struct init *in, struct err *e)
 
 	if (r < 0)
 		return r;
-	if ((ns->create & CLONE_NEWTIME) != 0) {
-		r = init_time_namespace(in, e);
-		if (r < 0)
-			return r;
-	}
 	if ((ns->create & CLONE_NEWNET) != 0) {
 		r = init_loopback(e);
 		if (r < 0)

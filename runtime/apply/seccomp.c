@@ -3,6 +3,7 @@
 
 #include <linux/seccomp.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include "libocispec/oci.h"
@@ -73,6 +74,10 @@ int seccomp_install(const struct plan *p, struct seccomp_slot *slot, struct err 
 		 */
 		if ((flags & SECCOMP_FILTER_FLAG_TSYNC) != 0)
 			flags |= SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
+		/* A plain user may not take descriptors from a process that is not dumpable and of
+		 * a program started outside of its user namespace (ptrace(2)). */
+		if (slot->let_in && prctl(PR_SET_DUMPABLE, 1) < 0)
+			return err_sys(e, errno, "prctl PR_SET_DUMPABLE");
 	}
 	int r = sys_seccomp(SECCOMP_SET_MODE_FILTER, flags, &program);
 	/* only the flag we added ourselves may be dropped for an old kernel */

@@ -11,6 +11,7 @@
  */
 struct seccomp_slot {
 	unsigned int n; /* instructions; 0: not filled yet */
+	bool let_in;	/* set by the runtime, which is a plain user: init opens up to it */
 	int listener;	/* descriptor number in init once loaded with a listener, or one of: */
 #define SECCOMP_LISTENER_NONE (-1)
 #define SECCOMP_LISTENER_TAKEN (-2) /* the runtime has its copy, init may go on */

@@ -246,8 +246,10 @@ int store_fifo_make(const struct store_entry *en, uid_t uid, gid_t gid, struct e
 	 * others out */
 	if (mkfifoat(en->dir, STORE_FIFO, 0622) < 0 || fchmodat(en->dir, STORE_FIFO, 0622, 0) < 0)
 		return err_sys(e, errno, "container '%s': " STORE_FIFO, en->id);
+	/* a user may not give it away, and need not */
 	if ((uid != geteuid() || gid != getegid()) &&
-	    fchownat(en->dir, STORE_FIFO, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+	    fchownat(en->dir, STORE_FIFO, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 &&
+	    (errno != EPERM || geteuid() == 0))
 		return err_sys(e, errno, "container '%s': " STORE_FIFO ": owner %u:%u", en->id, uid,
 			       gid);
 	int fd = openat(en->dir, STORE_FIFO, O_PATH | O_NOFOLLOW | O_CLOEXEC);

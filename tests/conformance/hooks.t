@@ -23,7 +23,6 @@ make_hooks() { # in the bundle (host) and as /hook (container)
 		cat /proc/self/mountinfo >\$name.mounts
 		[ -e $ROOTFS/ran ] && echo ran >\$name.ran
 		pid=\$(sed -n 's/.*"pid" *: *\\([0-9]*\\).*/\\1/p' \$name.state)
-		readlink /proc/\$pid/ns/mnt >\$name.pidns 2>/dev/null
 		cat /proc/\$pid/mountinfo >\$name.pidmounts 2>/dev/null
 		[ ! -e \$name.fail ] || exit 7
 		exit 0
@@ -50,7 +49,7 @@ hooked_bundle() { # [KIND...]: two hooks of each kind, named KIND and KIND2
 		hook "$k" "$k"
 		hook "$k" "${k}2"
 	done
-	with_args /bin/sh -c 'echo program >>/hooks/order; echo ran >/ran; exec /bin/probe signals'
+	with_args /bin/sh -c 'echo program >>/hooks/order; readlink /proc/self/ns/mnt >/hooks/program.ns; echo ran >/ran; exec /bin/probe signals'
 }
 
 names() { # what has run in the host's list, on one line
@@ -120,7 +119,7 @@ where_they_ran() {
 		is "config.md#hooks $k: MUST be executed in the runtime namespace" \
 			"$(at $k.ns)" "$own"
 	done
-	own=$(at createRuntime.pidns)
+	own=$(at program.ns)
 	for k in createContainer startContainer; do
 		is "config.md#hooks $k: MUST be executed in the container namespace" \
 			"$(at $k.ns)" "$own"
