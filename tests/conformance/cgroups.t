@@ -36,7 +36,7 @@ limit() { # NAME CONTROLLER V1-FILE V1-VALUE V2-FILE V2-VALUE: a dash for a file
 
 can() { # CONTROLLER V1-FILE V2-FILE: whether a cgroup below the root has such a file
 	local d
-	for d in /sys/fs/cgroup/"$1" /sys/fs/cgroup /sys/fs/cgroup/unified; do
+	for d in /sys/fs/cgroup/"$1" "/sys/fs/cgroup${CG%/*}" /sys/fs/cgroup/unified; do
 		if [ -e "$d/cgroup.controllers" ]; then
 			grep -qw "$1" "$d/cgroup.controllers" || continue
 			[ "$3" != - ] && return 0

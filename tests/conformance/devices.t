@@ -24,6 +24,7 @@ default_devices() {
 
 listed() {
 	local d="config-linux.md#devices"
+	needs_root "$d" "device nodes can't be made in a user namespace" || return 0
 	new_bundle '.linux.devices = [
 		{path: "/dev/one", type: "c", major: 10, minor: 229, fileMode: 416, uid: 5, gid: 6},
 		{path: "/dev/blk", type: "b", major: 7, minor: 200, fileMode: 432, uid: 0, gid: 0},
@@ -62,6 +63,7 @@ allow_list() {
 	local none='{allow: false, access: "rwm"}' node
 	local kmsg='{allow: true, type: "c", major: 1, minor: 11, access'
 	node=$WORK/kmsg
+	needs_root "config-linux.md#allowed-device-list" "users may not load device programs" || { defaults_stay; return; }
 	mknod "$node" c 1 11
 	if [ "$("$PROBE" open "$node" w)" != "$node:w=0" ]; then
 		skip "config-linux.md#allowed-device-list" "this machine lets nobody write /dev/kmsg"

@@ -3,6 +3,8 @@
 # config-linux.md#rootfs-mount-propagation, on a tree whose root is shared, as most hosts have it.
 # It runs in a mount namespace of its own, so that the machine's mounts stay as they are.
 if [ "${1:-}" != inside ]; then
+	# a plain user mounts as root of a user namespace, which is how rootless podman calls its runtime
+	[ "$(id -u)" = 0 ] || exec unshare -m --map-root-user --map-auto --propagation private "$BASH" "$0" inside
 	exec unshare -m --propagation private "$BASH" "$0" inside
 fi
 mount --make-rshared /

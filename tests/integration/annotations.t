@@ -39,28 +39,32 @@ for name in handler seccomp.plugins seccomp_bpf_data systemd.force_cgroup_v1 del
 	like "run.oci.$name: the message names it" "$(<"$WORK/err")" "*'run.oci.$name' is not supported: *"
 done
 
-echo canary >"$WORK/canary"
-chmod 600 "$WORK/canary"
-new_bundle "$(note run.oci.hooks.stdout "$WORK/canary")" "$(note run.oci.hooks.stderr "$WORK/made")" \
-	"$(note run.oci.pidfd_receiver "$WORK/none.sock")" \
-	'.hooks.createRuntime = [{path: "/bin/sh", args: ["sh", "-c", "echo x; echo y >&2"]}]'
-run_sh 'echo runs'
-is "as root a path of an annotation has no effect" "$OUT $RC" "runs 0"
-is "its file is not touched" "$(<"$WORK/canary")" canary
-ok "nor made" not test -e "$WORK/made"
-like "a warning says what to use" "$(<"$WORK/err")" "*'run.oci.pidfd_receiver' has no effect as root*--pidfd-socket*"
+if needs_root "as root a path of an annotation has no effect" "a user's may have one"; then
+	echo canary >"$WORK/canary"
+	chmod 600 "$WORK/canary"
+	new_bundle "$(note run.oci.hooks.stdout "$WORK/canary")" "$(note run.oci.hooks.stderr "$WORK/made")" \
+		"$(note run.oci.pidfd_receiver "$WORK/none.sock")" \
+		'.hooks.createRuntime = [{path: "/bin/sh", args: ["sh", "-c", "echo x; echo y >&2"]}]'
+	run_sh 'echo runs'
+	is "as root a path of an annotation has no effect" "$OUT $RC" "runs 0"
+	is "its file is not touched" "$(<"$WORK/canary")" canary
+	ok "nor made" not test -e "$WORK/made"
+	like "a warning says what to use" "$(<"$WORK/err")" "*'run.oci.pidfd_receiver' has no effect as root*--pidfd-socket*"
+fi
 
-new_bundle "$(note run.oci.keep_original_groups 1)" '.process.user.additionalGids = [7]'
-with_args /bin/sh -c 'id -G; sleep 60'
-write_config
-lib_live[$ID]=1
-setpriv --groups=4242,4243 "${lib_runtime[@]}" --root "$STATE" create -b "$BUNDLE" "$ID" >"$BUNDLE/out" 2>"$WORK/err" </dev/null
-ct_start
-wait_text "$BUNDLE/out" 4242
-like "keep_original_groups: create" "$(<"$BUNDLE/out")" "*4242 4243*"
-out=$(setpriv --groups=4244 "${lib_runtime[@]}" --root "$STATE" exec "$ID" /bin/id -G 2>"$WORK/err")
-like "keep_original_groups: exec" "$out" "*4244*"
-ct_drop
+if needs_root "keep_original_groups: create, exec" "a user can't set his groups"; then
+	new_bundle "$(note run.oci.keep_original_groups 1)" '.process.user.additionalGids = [7]'
+	with_args /bin/sh -c 'id -G; sleep 60'
+	write_config
+	lib_live[$ID]=1
+	setpriv --groups=4242,4243 "${lib_runtime[@]}" --root "$STATE" create -b "$BUNDLE" "$ID" >"$BUNDLE/out" 2>"$WORK/err" </dev/null
+	ct_start
+	wait_text "$BUNDLE/out" 4242
+	like "keep_original_groups: create" "$(<"$BUNDLE/out")" "*4242 4243*"
+	out=$(setpriv --groups=4244 "${lib_runtime[@]}" --root "$STATE" exec "$ID" /bin/id -G 2>"$WORK/err")
+	like "keep_original_groups: exec" "$out" "*4244*"
+	ct_drop
+fi
 new_bundle "$(note run.oci.keep_original_groups 0)" '.process.user.additionalGids = [7]'
 run_sh 'id -G'
 is "keep_original_groups: 0 is no" "$OUT" "0 7"

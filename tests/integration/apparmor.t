@@ -68,7 +68,8 @@ if command -v setpriv >/dev/null && setpriv --reuid=65534 --regid=65534 --clear-
 	mkdir -m 700 "$WORK/user" && chown 65534:65534 "$WORK/user"
 	bundle 'del(.linux.cgroupsPath) | .linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 65534, size: 1}] |
 		.linux.gidMappings = .linux.uidMappings'
-	as_user() { setpriv --reuid=65534 --regid=65534 --clear-groups "${lib_runtime[@]}" --root "$WORK/user" "$@"; }
+	own=("${lib_runtime[@]/--systemd-cgroup/--cgroup-manager=cgroupfs}") # this user has no systemd of his own
+	as_user() { setpriv --reuid=65534 --regid=65534 --clear-groups "${own[@]}" --root "$WORK/user" "$@"; }
 	if [ -x "${lib_runtime[0]}" ] && as_user --version >/dev/null 2>&1; then
 		with_args /bin/sh -c "$show"
 		write_config

@@ -3,6 +3,7 @@
 # Budgets that do not depend on the machine's speed: system calls, processes, descriptors, what is linked.
 . "$(dirname "$0")/../lib/lib.sh"
 
+needs_root "budget" "it is that of root's containers" || exit 0
 command -v strace >/dev/null || { skip "budget" "strace is not installed"; exit 0; }
 
 # The config of `spec`, less the capabilities and limits that this machine may not have to give.

@@ -103,7 +103,7 @@ goes_on() {
 	is "restore: the state has the pid of the pid file" "$(state_of "$ID" | jq .pid)" "$PID"
 	is "restore: init is pid 1 of the container" "$(awk '/^NSpid/ { print $NF }' "/proc/$PID/status")" 1
 	is "restore: exec finds the container" "$(rt exec "$ID" /bin/cat /proc/1/comm 2>>"$WORK/err")" sh
-	like "restore: in the container's cgroup" "$(cat "/proc/$PID/cgroup")" "*$CG/$ID*"
+	like "restore: in the container's cgroup" "$(cat "/proc/$PID/cgroup")" "*$CG/$(cg_name "$ID")*"
 	ok "restore: no mount is left on the host" not grep -F " $BUNDLE" /proc/self/mountinfo
 	rt kill "$ID" KILL
 	ok "restore: kill ends it" wait_gone "$PID"
@@ -118,7 +118,6 @@ again() { # under another id, twice from the same image
 	ID=$ID-b restore
 	ok "restore: under another id" counts_on "$n"
 	ID=$first-b
-	set_config '.linux.cgroupsPath = "\($ENV.CG)/\($ENV.ID)"' # as it is when made
 	ct_drop
 	ID=$first
 	ok "restore: a second time from the same image" restore
@@ -317,6 +316,119 @@ refused_by_criu() {
 	ok "restore: refused, nothing is left" clean_of "$ID" "$BUNDLE"
 }
 
+port() { echo $((20000 + RANDOM % 10000)); }
+
+user_namespace() {
+	start_counter '.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] |
+		.linux.gidMappings = .linux.uidMappings' '.process.noNewPrivileges = false'
+	[ -n "$PID" ] || { fail "checkpoint: in a user namespace of its own: create"; return; }
+	local before
+	ok "checkpoint: in a user namespace of its own" checkpoint
+	before=$(count)
+	ok "restore: in a user namespace of its own" restore
+	ok "restore: in a user namespace of its own, the counter goes on" counts_on "$before"
+	is "restore: in a user namespace of its own, its maps" "$(xargs <"/proc/$PID/uid_map")" "0 100000 65536"
+	is "restore: in a user namespace of its own, exec" "$(rt exec "$ID" id -u 2>"$WORK/err")" 0
+	ct_drop
+}
+
+# Rights over the host are what criu needs, whoever asks.
+without_root() {
+	unshare -Ur true 2>/dev/null || { skip "checkpoint: as root of a user namespace" "unshare -Ur is not permitted"; return; }
+	start_counter
+	like "checkpoint: as root of a user namespace" \
+		"$(unshare -Ur "${lib_runtime[@]}" --root "$STATE" checkpoint --image-path "$BUNDLE/image" "$ID" 2>&1)" "*criu needs*"
+	is "checkpoint: as root of a user namespace, it runs on" "$(status_of "$ID")" running
+	ct_drop
+}
+
+page_server() {
+	local at
+	start_counter
+	at=$(port)
+	mkdir "$BUNDLE/image"
+	bg criu page-server --images-dir "$BUNDLE/image" --address 127.0.0.1 --port "$at" >"$WORK/server" 2>&1
+	wait_for grep -q "$(printf ':%04X 00000000:0000 0A' "$at")" /proc/net/tcp
+	ok "checkpoint --page-server" checkpoint --page-server "127.0.0.1:$at"
+	ok "checkpoint --page-server: the pages came by the network" ls "$BUNDLE"/image/pages-*.img
+	local before
+	before=$(count)
+	ok "restore: from a page server's image" restore
+	ok "restore: from a page server's image, goes on" counts_on "$before"
+	ct_drop
+}
+
+lazy_pages() {
+	local at before pid first
+	criu check --feature uffd-noncoop >/dev/null 2>&1 ||
+		{ skip "checkpoint --lazy-pages" "criu: this kernel has no userfaultfd for it"; return; }
+	start_counter
+	at=$(port) pid=$PID first=$ID
+	mkfifo "$BUNDLE/status"
+	exec 6<>"$BUNDLE/status"
+	checkpoint --lazy-pages --page-server "127.0.0.1:$at" --status-fd 6 &
+	local dump=$!
+	lib_bg+=("$dump")
+	is "checkpoint --lazy-pages: --status-fd tells when it serves pages" "$(timeout 30 head -c 1 <&6 | od -An -tu1 | xargs)" 0
+	exec 6>&-
+	before=$(count)
+	criu lazy-pages --page-server --address 127.0.0.1 --port "$at" -D "$BUNDLE/image" -W "$BUNDLE/work" >"$WORK/server" 2>&1 &
+	lib_bg+=($!)
+	wait_for test -S "$BUNDLE/work/lazy-pages.socket"
+	ID=$first-lazy
+	sed -i "s#$CG_UNDER$first#&-lazy#" "$BUNDLE/config.json"
+	ok "restore --lazy-pages" restore --lazy-pages
+	ok "restore --lazy-pages: the counter goes on" counts_on "$before"
+	ok "checkpoint --lazy-pages: ends when all pages are fetched" wait "$dump"
+	ok "checkpoint --lazy-pages: the first one has ended" is_gone "$pid"
+	ct_drop
+	ID=$first
+	ct_drop
+}
+
+tcp() {
+	command -v iptables >/dev/null || { skip "checkpoint --tcp-established" "iptables, with which criu locks the network, is not installed"; return; }
+	local at
+	at=$(port)
+	new_bundle
+	with_args /bin/busybox nc -l -p "$at" -s 127.0.0.1
+	ct_create && ct_start
+	wait_for grep -q "$(printf ':%04X 00000000:0000 0A' "$at")" /proc/net/tcp
+	mkfifo "$BUNDLE/talk"
+	exec 6<>"$BUNDLE/talk"
+	bg busybox nc 127.0.0.1 "$at" <&6 >/dev/null 2>&1
+	echo before >&6
+	wait_text "$BUNDLE/out" before
+	checkpoint
+	is "checkpoint: of a connection is refused" $? 1
+	like "checkpoint: of a connection, the option is named" "$(<"$WORK/err")" "*--tcp-established*"
+	rm -rf "$BUNDLE/image"
+	ok "checkpoint --tcp-established" checkpoint --tcp-established
+	: >"$BUNDLE/out"
+	ok "restore --tcp-established" restore --tcp-established
+	echo after >&6
+	ok "restore --tcp-established: the connection lives" wait_text "$BUNDLE/out" after
+	exec 6>&-
+	ct_drop
+}
+
+file_locks() {
+	new_bundle
+	with_args /bin/busybox flock /tmp/lock /bin/sh -c "$counter"
+	write_config
+	lib_live[$ID]=1
+	rt --log "$WORK/err" create --bundle "$BUNDLE" --pid-file "$BUNDLE/pid" "$ID" >/dev/null 2>&1 </dev/null && ct_start
+	counts_on 3
+	checkpoint
+	is "checkpoint: of a file lock is refused" $? 1
+	like "checkpoint: of a file lock, the option is named" "$(<"$WORK/err")" "*--file-locks*"
+	rm -rf "$BUNDLE/image"
+	ok "checkpoint --file-locks" checkpoint --file-locks
+	ok "restore --file-locks" restore --file-locks
+	ok "restore --file-locks: the lock is held" not flock -n "$ROOTFS/tmp/lock" true
+	ct_drop
+}
+
 podman_checkpoint() {
 	command -v podman >/dev/null || { skip "podman checkpoint" "podman is not installed"; return; }
 	local d=$WORK/podman n
@@ -359,6 +471,7 @@ podman_checkpoint() {
 
 # each makes its own containers: a slow machine can take some of them
 for part in ${CHECKPOINT_TESTS:-goes_on iterative paused mounts hooks network limits identity foreground pipes terminal \
-	refused_by_criu podman_checkpoint}; do
+	refused_by_criu user_namespace without_root page_server lazy_pages tcp file_locks podman_checkpoint}; do
 	$part
 done
+exit 0

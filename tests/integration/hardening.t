@@ -56,6 +56,7 @@ artefact() {
 }
 
 set_user_id() {
+	needs_root "set-user-id" "another user's call can't be made" || return 0
 	cp "$bin" "$WORK/suid"
 	chmod 4755 "$WORK/suid"
 	command -v setpriv >/dev/null || { skip "set-user-id" "setpriv is not installed"; return; }

@@ -3,6 +3,8 @@
 # greffon mounts add|remove: mounts of a container that runs.
 . "${BASH_SOURCE%/*}/../lib/lib.sh"
 
+needs_root "mounts" "taking a mount of the host needs CAP_SYS_ADMIN there" || exit 0
+
 change() { # add|remove JSON: in OUT what it said, its status is the result
 	printf '%s' "$2" >"$WORK/mounts.json"
 	OUT=$(rt mounts "$1" "$ID" "$WORK/mounts.json" 2>&1)

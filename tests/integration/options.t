@@ -57,6 +57,7 @@ if [ "$(val keyring)" = ENOSYS ]; then
 else
 	is "a session keyring of the container's own" "$(val keyring)" "_ses.$ID"
 	caller=$("$PROBE" keyring)
+	[ -z "$lib_rootless" ] || caller=${caller/%"_uid_ses.$(id -u)"/_uid_ses.0} # as root of the container sees it
 	new_bundle
 	with_args /bin/probe keyring
 	ct_run --no-new-keyring
@@ -71,10 +72,12 @@ else
 		is "exec after create $o" "$OUT" "$([ -n "$o" ] && echo "$caller" || echo "keyring=_ses.$ID")"
 		ct_drop
 	done
-	new_bundle '.linux.namespaces += [{type: "user"}]' \
-		'.linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}]' \
-		'.linux.gidMappings = .linux.uidMappings' '.process.user = {uid: 7, gid: 7}'
-	chown -R 100000:100000 "$ROOTFS"
+	new_bundle '.process.user = {uid: 7, gid: 7}'
+	if [ -z "$lib_rootless" ]; then
+		set_config '.linux.namespaces += [{type: "user"}]' \
+			'.linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] | .linux.gidMappings = .linux.uidMappings'
+		chown -R 100000:100000 "$ROOTFS"
+	fi
 	with_args /bin/sleep 60
 	ct_create
 	ct_start

@@ -3,6 +3,7 @@
 #
 # Shared by the tests that run real containers; source it first. It gives
 #   the runtime   RUNTIME (a command line; default: $GREFFON, else the greffon at the top of the tree), rt;
+#                 GREFFON_TEST_MODE=rootless: as a plain user, whose containers get a user namespace with his ids;
 #                 GREFFON_TEST_ARGS: global flags for each of its calls, such as --systemd-cgroup
 #   a work area   WORK, removed at exit together with every container, cgroup, mount and process made here
 #   bundles       new_bundle, set_config, with_args; jq filters see $ENV.BUNDLE, $ENV.WORK and $ENV.ID
@@ -21,10 +22,21 @@ chmod 711 "$WORK" # a container's mapped root has to reach its bundle
 STATE=$WORK/state
 # Every cgroup of a test lies below CG; a container's is given as CG_UNDER and its id. With the systemd driver CG is
 # a slice, which has no '-' so that it lies in no other.
-CG=/${WORK##*/} CG_UNDER=/${WORK##*/}/ lib_systemd=
+CG=/${WORK##*/} CG_UNDER=/${WORK##*/}/ lib_systemd= lib_rootless= lib_systemctl=(systemctl)
+case ${GREFFON_TEST_MODE:-} in
+rootless*) lib_rootless=1 lib_systemctl=(systemctl --user) ;;
+esac
 case " ${lib_runtime[*]} " in
 *" --systemd-cgroup "*) CG=/greffontest${WORK##*-}.slice CG_UNDER=greffontest${WORK##*-}.slice:t: lib_systemd=1 ;;
 esac
+if [ -n "$lib_rootless" ]; then # below what is delegated: to the user's systemd, or beside ourselves
+	lib_own=$(sed -n 's/^0:://p' /proc/self/cgroup)
+	if [ -n "$lib_systemd" ]; then
+		CG=$(sed 's|\(/user@[0-9]*\.service\)/.*|\1|' <<<"$lib_own")$CG
+	else
+		CG=${lib_own%/*}$CG CG_UNDER=${lib_own%/*}$CG_UNDER
+	fi
+fi
 # the driver's helper of a build that is not installed
 [ ! -e "$(dirname "${lib_runtime[0]}")/greffon-systemd" ] ||
 	export GREFFON_SYSTEMD_HELPER="${GREFFON_SYSTEMD_HELPER:-$(realpath "$(dirname "${lib_runtime[0]}")/greffon-systemd")}"
@@ -86,10 +98,12 @@ lib_cleanup() {
 	done
 	[ ${#lib_bg[@]} -gt 0 ] && kill -KILL "${lib_bg[@]}" 2>/dev/null
 	lib_kill_cgroups
-	[ -z "$lib_systemd" ] || systemctl stop "${CG#/}" 2>/dev/null
+	[ -z "$lib_systemd" ] || "${lib_systemctl[@]}" stop "${CG##*/}" 2>/dev/null
 	lib_rm_cgroups
 	lib_umount
-	rm -rf --one-file-system "$WORK"
+	rm -rf --one-file-system "$WORK" 2>/dev/null && return
+	# files of the user's subordinate ids
+	[ -z "$lib_rootless" ] || unshare --map-root-user --map-auto rm -rf --one-file-system "$WORK"
 }
 trap lib_cleanup EXIT
 trap 'exit 130' INT HUP
@@ -225,10 +239,30 @@ set_config() { # JQ-FILTER...: changes the config that the next ct_* call writes
 
 with_args() { lib_args=("$@"); } # the container's process.args
 
+# What a plain user's container has: a user namespace, its root the user, with his ranges where he has some.
+lib_user_namespace=.
+if [ -n "$lib_rootless" ] && [ "$(id -u)" != 0 ]; then
+	lib_map() { # ID FILE
+		awk -F: -v me="$(id -un)" -v id="$1" '$1 == me { range = sprintf(", {containerID: 1, hostID: %d, size: %d}", $2, $3); exit }
+			END { printf "[{containerID: 0, hostID: %d, size: 1}%s]", id, range }' "$2"
+	}
+	lib_user_namespace="if (.linux.namespaces | type) == \"array\" and (any(.linux.namespaces[]; .type? == \"user\") | not)
+			and .linux.uidMappings == null and .linux.gidMappings == null
+		then .linux.namespaces += [{type: \"user\"}] | .linux.uidMappings = $(lib_map "$(id -u)" /etc/subuid) |
+			.linux.gidMappings = $(lib_map "$(id -g)" /etc/subgid) else . end"
+fi
+
+needs_root() { # NAME WHY: in the rootless mode skips, and is false
+	[ -n "$lib_rootless" ] || return 0
+	skip "$1" "$2"
+	return 1
+}
+
 # Writes BUNDLE/config.json; the ct_* functions call it. jq 1.6 has doubles only: 2^64 - 1 is repaired.
 write_config() {
+	[ -z "$lib_rootless" ] || rm -f "$WORK/err" # it may have become the container's user's
 	jq -n "$lib_filter | if (\$ARGS.positional | length) > 0
-		then .process.args = \$ARGS.positional else . end" --args -- "${lib_args[@]}" |
+		then .process.args = \$ARGS.positional else . end | $lib_user_namespace" --args -- "${lib_args[@]}" |
 		sed 's/\<18446744073709552000\>/18446744073709551615/' >"$BUNDLE/config.json"
 }
 
@@ -252,6 +286,7 @@ ct_create_as_is() { # the same, with the config.json that is there
 	rt create --bundle "$BUNDLE" --pid-file "$BUNDLE/pid" "$@" "$ID" \
 		>"$BUNDLE/out" 2>"$WORK/err" </dev/null || return
 	PID=$(<"$BUNDLE/pid")
+	[ -O "$WORK/err" ] || rm -f "$WORK/err" # the container's user's now
 }
 
 ct_start() { rt start "$ID" >>"$WORK/err" 2>&1 </dev/null; }
