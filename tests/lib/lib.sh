@@ -22,7 +22,7 @@ chmod 711 "$WORK" # a container's mapped root has to reach its bundle
 STATE=$WORK/state
 # Every cgroup of a test lies below CG; a container's is given as CG_UNDER and its id. With the systemd driver CG is
 # a slice, which has no '-' so that it lies in no other.
-CG=/${WORK##*/} CG_UNDER=/${WORK##*/}/ lib_systemd= lib_rootless= lib_systemctl=(systemctl)
+CG=/${WORK##*/} CG_UNDER=/${WORK##*/}/ lib_systemd='' lib_rootless='' lib_systemctl=(systemctl)
 case ${GREFFON_TEST_MODE:-} in
 rootless*) lib_rootless=1 lib_systemctl=(systemctl --user) ;;
 esac
