@@ -4,6 +4,17 @@
 # of the host, cgroups, hooks, and what is left behind when criu refuses. podman's checkpoint on top of it.
 . "$(dirname "$0")/../lib/lib.sh"
 
+if [ "$(id -u)" != 0 ]; then
+	new_bundle
+	with_args /bin/sleep 100
+	ct_create && ct_start
+	like "checkpoint: without root" "$(rt checkpoint --image-path "$WORK/none" "$ID" 2>&1)" "*needs root's rights, which criu needs*"
+	is "checkpoint: without root, it runs on" "$(status_of "$ID")" running
+	like "restore: without root" "$(rt restore --bundle "$BUNDLE" --image-path "$WORK" "$ID-2" 2>&1)" "*needs root's rights*"
+	ct_drop
+	exit 0
+fi
+
 refuses_options() { # these need no criu that works
 	new_bundle
 	with_args /bin/sleep 100

@@ -12,6 +12,7 @@
 #	saw PROPERTIES NAME GOT WANTED   what a container of its own has shown
 . "$(dirname "$0")/../lib/lib.sh"
 
+needs_root "every property" "its bundles ask for device nodes, idmapped mounts and ids that a user has not" || exit 0
 schemas=${OCI_SCHEMA:-$lib_top/../shared/oci-schema}
 probe=${PROBE:-}
 declare -A row_of=()
