@@ -12,6 +12,8 @@
 #define ELF_TABLE_MAX ((size_t)16 << 20)
 #define ELF_ITEMS_MAX 65536
 #define ELF_SEGMENTS_MAX 128
+#define ELF_WINDOW ((size_t)4096)
+#define ELF_SMALL 64
 
 /* A loaded piece of the file: where its addresses lie in it. */
 struct elf_segment {
@@ -30,6 +32,9 @@ struct elf_file {
 		n_verdef;
 	uint64_t soname, rpath, runpath; /* offsets into the strings; 0: none */
 	const char *text;		 /* the strings, with a NUL behind them */
+	uint64_t window_at;		 /* what was read last */
+	size_t window_size;
+	unsigned char window[ELF_WINDOW];
 	struct err *e;
 };
 
@@ -39,12 +44,8 @@ static int elf_bad(struct elf_file *f, const char *what)
 		       what);
 }
 
-static int elf_at(struct elf_file *f, uint64_t offset, void *out, size_t n, const char *what)
+static int elf_pread(struct elf_file *f, uint64_t offset, void *out, size_t n, const char *what)
 {
-	uint64_t end;
-
-	if (__builtin_add_overflow(offset, n, &end) || end > f->size)
-		return elf_bad(f, what);
 	for (size_t done = 0; done < n;) {
 		ssize_t r = pread(f->fd, (char *)out + done, n - done, (off_t)(offset + done));
 		if (r < 0 && errno == EINTR)
@@ -53,6 +54,29 @@ static int elf_at(struct elf_file *f, uint64_t offset, void *out, size_t n, cons
 			return err_sys(f->e, r < 0 ? errno : EIO, "reading %s", what);
 		done += (size_t)r;
 	}
+	return 0;
+}
+
+static int elf_at(struct elf_file *f, uint64_t offset, void *out, size_t n, const char *what)
+{
+	uint64_t end;
+
+	if (__builtin_add_overflow(offset, n, &end) || end > f->size)
+		return elf_bad(f, what);
+	if (n > ELF_SMALL)
+		return elf_pread(f, offset, out, n, what);
+	/* tables are read item by item, and lie close together */
+	if (f->window_size == 0 || offset < f->window_at || end > f->window_at + f->window_size) {
+		size_t size =
+			f->size - offset < ELF_WINDOW ? (size_t)(f->size - offset) : ELF_WINDOW;
+		int r = elf_pread(f, offset, f->window, size, what);
+
+		f->window_size = r == 0 ? size : 0;
+		f->window_at = offset;
+		if (r < 0)
+			return r;
+	}
+	memcpy(out, f->window + (offset - f->window_at), n);
 	return 0;
 }
 
