@@ -162,7 +162,7 @@ static void config_libraries(struct config_editor *q, const char *self)
 	for (size_t i = 0; hooks != NULL && i < hooks->n_create_container; i++)
 		if (strcmp(hooks->create_container[i].path, self) == 0)
 			return;
-	if (q->ed->library.n == 0)
+	if (q->ed->library.n == 0 && q->ed->mpi.mode == GRAFT_MPI_OFF)
 		return;
 	struct oj_node *list = config_array(q, config_object(q, q->doc, "hooks"), stage);
 	struct oj_node *hook = oj_tree_push(list, OJ_NODE_OBJECT, q->a);
@@ -281,7 +281,14 @@ int graft_config_edit(const struct host *h, const struct oci_config *c, const ch
 		      struct graft_edits *ed, struct oj_node *doc, struct arena *a, struct err *e)
 {
 	struct config_editor q = {.h = h, .c = c, .ed = ed, .doc = doc, .a = a, .e = e};
-	int r = config_devices(&q);
+	int r = 0;
+
+	if (ed->pmi != GRAFT_PMI_OFF)
+		r = graft_refuse(e, ENOTSUP, GRAFT_PMI, "STAGE",
+				 "%s: no hook is told of the job; use --runtime greffon",
+				 ed->request->want[GRAFT_PMI].source);
+	if (r == 0)
+		r = config_devices(&q);
 
 	config_drop_mounts(&q);
 	if (r == 0)

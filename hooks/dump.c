@@ -66,7 +66,7 @@ static void dump_mount(struct json *j, const struct graft_edit_mount *m)
 	if (m->elf_class != 0)
 		json_int(j, "class", m->elf_class);
 	json_open(j, "options", '[');
-	json_string(j, NULL, "ro");
+	json_string(j, NULL, m->job ? "rw" : "ro");
 	json_string(j, NULL, "nosuid");
 	json_string(j, NULL, "nodev");
 	if (!m->exec)
@@ -148,6 +148,22 @@ static void dump_notes(struct json *j, const struct graft_notes *notes)
 	json_close(j, ']');
 }
 
+/* Only where something was left: who looks at devices alone need not know of libraries. */
+static void dump_left(struct json *j, const struct graft_edits *ed)
+{
+	if (ed->left.n == 0)
+		return;
+	json_open(j, "left", '[');
+	for (size_t i = 0; i < ed->left.n; i++) {
+		json_open(j, NULL, '{');
+		json_string(j, "what", ed->left.v[i].what);
+		json_string(j, "graft", graft_domain_name(ed->left.v[i].domain));
+		json_string(j, "why", ed->left.v[i].why);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 const char *graft_edits_json(const struct graft_edits *ed, struct arena *a, size_t *out_len)
 {
 	struct json j = {.a = a, .style = JSON_PRETTY};
@@ -173,6 +189,7 @@ const char *graft_edits_json(const struct graft_edits *ed, struct arena *a, size
 	for (size_t i = 0; i < ed->library.n; i++)
 		dump_library(&j, &ed->library.v[i]);
 	json_close(&j, ']');
+	dump_left(&j, ed);
 	dump_notes(&j, &ed->note);
 	json_close(&j, '}');
 	return json_end(&j, out_len);
@@ -197,10 +214,15 @@ static void dump_devices_text(struct dump_lines *t, const struct graft_edits *ed
 			major(d->node.dev), minor(d->node.dev), (unsigned int)d->node.mode,
 			d->node.uid, d->node.gid, d->owner != NULL ? d->owner : "shared", d->why);
 	}
-	for (size_t i = 0; i < ed->mount.n; i++)
-		*ARENA_PUSH(t->a, t) = arena_printf(
-			t->a, "mount    %s ro,nosuid,nodev%s (%s)", ed->mount.v[i].target,
-			ed->mount.v[i].exec ? "" : ",noexec", ed->mount.v[i].why);
+	for (size_t i = 0; i < ed->mount.n; i++) {
+		const struct graft_edit_mount *m = &ed->mount.v[i];
+		const char *from = strcmp(m->source, m->target) == 0
+					   ? ""
+					   : arena_printf(t->a, " from %s", m->source);
+		*ARENA_PUSH(t->a, t) =
+			arena_printf(t->a, "mount    %s%s %s,nosuid,nodev%s (%s)", m->target, from,
+				     m->job ? "rw" : "ro", m->exec ? "" : ",noexec", m->why);
+	}
 }
 
 static const char *dump_number(struct arena *a, uint64_t v)
@@ -264,6 +286,9 @@ const char *graft_edits_text(const struct graft_edits *ed, struct arena *a, size
 						  l->version != NULL ? l->version : "", l->why,
 						  l->optional ? ", where the host has it" : "");
 	}
+	for (size_t i = 0; i < ed->left.n; i++)
+		*ARENA_PUSH(a, &t) =
+			arena_printf(a, "left     %s (%s)", ed->left.v[i].what, ed->left.v[i].why);
 	for (size_t i = 0; i < ed->note.n; i++) {
 		const struct graft_note *n = &ed->note.v[i];
 		*ARENA_PUSH(a, &t) = arena_printf(

@@ -332,15 +332,53 @@ static void edits_profile(struct editor *q)
 	}
 }
 
+static int edits_mpi(struct editor *q, const struct graft_want *w)
+{
+	struct graft_mpi *m = &q->out->mpi;
+	const char *name = strncmp(w->value, "host:", 5) == 0 ? w->value + 5 : NULL;
+
+	*m = (struct graft_mpi){.mode = GRAFT_MPI_HOST,
+				.source = w->source,
+				.profile = q->policy->mpi,
+				.n_profile = q->policy->n_mpi};
+	if (strcmp(w->value, "auto") == 0)
+		m->mode = GRAFT_MPI_AUTO;
+	else if (name == NULL && strcmp(w->value, "host") != 0)
+		return graft_refuse(q->e, EINVAL, GRAFT_MPI, "VALUE",
+				    "%s: '%.60s' is none of off, auto, host, host:PROFILE",
+				    w->source, w->value);
+	for (size_t i = 0; name != NULL && i < q->policy->n_mpi; i++)
+		if (!m->named && strcmp(q->policy->mpi[i].name, name) == 0) {
+			m->named = true;
+			m->profile = &q->policy->mpi[i];
+			m->n_profile = 1;
+		}
+	if (name != NULL && !m->named)
+		return graft_refuse(q->e, ENODEV, GRAFT_MPI, "NOTFOUND",
+				    "%s: there is no profile '%.60s' in mpi.profiles of the policy "
+				    "(%s)",
+				    w->source, name, q->policy->source);
+	return 0;
+}
+
+static int edits_pmi(struct editor *q, const struct graft_want *w)
+{
+	if (strcmp(w->value, "slurm") == 0)
+		q->out->pmi = GRAFT_PMI_SLURM;
+	else if (strcmp(w->value, "pmix") == 0)
+		q->out->pmi = GRAFT_PMI_PMIX;
+	else
+		return graft_refuse(q->e, EINVAL, GRAFT_PMI, "VALUE",
+				    "%s: '%.60s' is none of off, slurm, pmix", w->source, w->value);
+	return 0;
+}
+
 static int edits_domain(struct editor *q, enum graft_domain d)
 {
 	const struct graft_want *w = &q->r->want[d];
 
 	if (w->value == NULL || strcmp(w->value, "off") == 0 || strcmp(w->value, "false") == 0)
 		return 0;
-	if (d == GRAFT_MPI || d == GRAFT_PMI)
-		return graft_refuse(q->e, ENOTSUP, d, "NONE",
-				    "%s: is not supported by this version; take it out", w->source);
 	if ((q->policy->enable & GRAFT_BIT(d)) == 0)
 		return graft_refuse(
 			q->e, EACCES, d, "POLICY",
@@ -351,6 +389,8 @@ static int edits_domain(struct editor *q, enum graft_domain d)
 				? "there is no policy file"
 				: arena_printf(q->a, "%s does not enable it", q->policy->source),
 			graft_domain_name(d));
+	if (d == GRAFT_MPI || d == GRAFT_PMI)
+		return d == GRAFT_MPI ? edits_mpi(q, w) : edits_pmi(q, w);
 	int r = select_domain(&q->set, q->inv, d, w, q->policy, &q->options, &q->out->note, q->a,
 			      q->e);
 	if (r < 0)

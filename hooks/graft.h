@@ -276,6 +276,29 @@ struct graft_profile {
 	size_t n_env;
 };
 
+enum graft_mpi_kind {
+	GRAFT_MPI_LIBRARIES, /* an MPI that takes the place of the image's */
+	GRAFT_MPI_OFI,	     /* providers for the image's libfabric */
+	GRAFT_MPI_UCX,	     /* modules for the image's UCX */
+};
+
+/* An MPI of the node that the administrator describes. All paths are absolute, on the host. */
+struct graft_mpi_profile {
+	const char *name;
+	enum graft_mpi_kind kind;
+	const char **libs; /* the MPI's own; or the providers */
+	size_t n_libs;
+	const char **as; /* sonames that it may stand for; none: those of its family and number */
+	size_t n_as;
+	const char **deps; /* further libraries, where the image has none */
+	size_t n_deps;
+	bool force;	    /* ... or whatever it has */
+	const char **binds; /* mounted read-only at the same place */
+	size_t n_binds;
+	const struct oci_map_entry *env;
+	size_t n_env;
+};
+
 struct graft_policy {
 	const char *source;  /* the file, or "no policy file" */
 	unsigned int enable; /* GRAFT_BIT of the domains that may be granted at all */
@@ -294,6 +317,8 @@ struct graft_policy {
 	const char **record; /* folders that records may be written below */
 	size_t n_record;
 	bool record_any; /* the runtime is not the node's root: the caller's own rights bound it */
+	struct graft_mpi_profile *mpi;
+	size_t n_mpi;
 };
 
 /*
@@ -326,12 +351,14 @@ struct graft_edit_mount {
 	int elf_class;
 	bool exec;     /* may be executed or mapped so; else noexec. Always ro, nosuid, nodev */
 	bool optional; /* the source may vanish until it is opened: no error */
+	bool job;      /* of the user's job: writable, and the user's own may be mounted */
 	const char *why;
 };
 
 struct graft_edit_env {
 	const char *name, *value;
 	const char *why;
+	bool job; /* the first process's alone: a launcher speaks to one task */
 };
 
 /* A host library or program that the granted devices want beside them. Which file that is, and
@@ -345,6 +372,29 @@ struct graft_library {
 	bool optional;	  /* the host may lack it */
 	const char *why;  /* "capability compute" */
 };
+
+/* Something of the host that was looked at and not taken. */
+struct graft_left {
+	enum graft_domain domain;
+	const char *what, *why;
+};
+
+enum graft_mpi_mode {
+	GRAFT_MPI_OFF,
+	GRAFT_MPI_AUTO, /* where it provably fits */
+	GRAFT_MPI_HOST, /* or it is an error */
+};
+
+/* The MPI that is asked for. */
+struct graft_mpi {
+	enum graft_mpi_mode mode;
+	bool named;	    /* one profile by name: it is the only one, and nothing is searched */
+	const char *source; /* who asks */
+	const struct graft_mpi_profile *profile;
+	size_t n_profile;
+};
+
+enum graft_pmi { GRAFT_PMI_OFF, GRAFT_PMI_SLURM, GRAFT_PMI_PMIX };
 
 struct graft_edits {
 	const struct graft_request *request; /* as it was asked */
@@ -379,6 +429,13 @@ struct graft_edits {
 		const char *text; /* NULL: as it is */
 		size_t len;
 	} cache;
+	struct graft_mpi mpi; /* found out by hooks/mpi.c */
+	enum graft_pmi pmi;   /* ... hooks/pmi.c */
+	int pmi_fd;	      /* the launcher's socket, which stays open; 0: none */
+	struct graft_lefts {
+		struct graft_left *v;
+		size_t n, cap;
+	} left;
 	bool limit_required; /* asked for by somebody: a node without the rdma controller fails */
 	struct opt_u64 memlock; /* RLIMIT_MEMLOCK, soft and hard; UINT64_MAX: unlimited */
 	const char *memlock_why;

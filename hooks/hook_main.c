@@ -109,6 +109,17 @@ static int main_lacks(struct err *e, enum graft_domain d, const char *what, cons
 		what, option);
 }
 
+/* A launcher speaks to the process that it starts, and that is no hook. */
+static int main_check_pmi(const struct graft_edits *ed, struct err *e)
+{
+	if (ed->pmi == GRAFT_PMI_OFF)
+		return 0;
+	return graft_refuse(e, ENOTSUP, GRAFT_PMI, "STAGE",
+			    "%s: no hook is told of the job; use --runtime greffon, or take it out "
+			    "and give the engine the job's variables and folders",
+			    ed->request->want[GRAFT_PMI].source);
+}
+
 /* What a running process has from its config alone: there already, or it can't be had. Groups are
  * what the user may do without. */
 static int main_check_process(struct hook_run *run, struct err *e)
@@ -159,7 +170,9 @@ static int main_apply(struct hook_run *run, struct err *e)
 		r = graft_resolve(&run->host, run->config, run->a, &run->ed, e);
 	if (r < 0 || run->ed == NULL)
 		return r;
-	r = main_check_process(run, e);
+	r = main_check_pmi(run->ed, e);
+	if (r == 0)
+		r = main_check_process(run, e);
 	if (r == 0 && run->stage != STAGE_CREATE_CONTAINER)
 		r = cgroupfs_probe(&run->host, e);
 	if (r == 0)

@@ -298,17 +298,40 @@ static int mount_cache(struct mounter *w)
 	return mount_file(w, &t, w->run->rootfs, path);
 }
 
+/* Variables that come with the MPI which is found only now are too late. */
+static int mount_libraries(struct mounter *w)
+{
+	struct hook_run *run = w->run;
+	struct graft_edits *ed = run->ed;
+	const struct graft_image to = {.root = run->rootfs,
+				       .folder = arena_printf(run->a, "%s/lib", w->folder),
+				       .process = run->config->process};
+	size_t known = ed->env.n;
+	int r = graft_libraries(&run->host, &to, run->a, ed, w->e);
+
+	for (size_t i = known; r == 0 && i < ed->env.n; i++)
+		if (!graft_config_has_env(run->config, &ed->env.v[i]))
+			r = graft_refuse(w->e, ENOTSUP, GRAFT_MPI, "STAGE",
+					 "%s: %s can't be set by a hook at this stage; give the "
+					 "engine --env %s=%s, or use --runtime greffon",
+					 ed->env.v[i].why, ed->env.v[i].name, ed->env.v[i].name,
+					 ed->env.v[i].value);
+	return r;
+}
+
 int hook_mount_all(struct hook_run *run, struct err *e)
 {
 	struct mounter w = {.run = run, .e = e, .folder_root = FD_NONE};
 	bool host_dev = mount_dev_is_host(&w);
 
 	w.folder = host_dev ? "/run/.greffon" : "/dev/.greffon";
-	if (mount_folder_is_there(&w))
+	if (mount_folder_is_there(&w)) {
 		run->ed->library.n = 0;
-	graft_libraries(&run->host, run->rootfs, arena_printf(run->a, "%s/lib", w.folder), run->a,
-			run->ed);
-	int r = graft_notes_tell(run->ed, e);
+		run->ed->mpi.mode = GRAFT_MPI_OFF;
+	}
+	int r = mount_libraries(&w);
+	if (r == 0)
+		r = graft_notes_tell(run->ed, e);
 	if (r == 0)
 		r = mount_open_nodes(&w);
 	if (r == 0)

@@ -15,11 +15,17 @@ libgreffon_a_SOURCES += \
 	hooks/note.c \
 	hooks/ldcache.c hooks/ldcache.h \
 	hooks/library.c hooks/library.h \
+	hooks/library_tree.c hooks/library_tree.h \
+	hooks/mpi.c hooks/mpi.h \
+	hooks/mpi_app.c \
+	hooks/mpi_host.c \
+	hooks/mpi_plugins.c \
 	hooks/nvidia.c \
 	hooks/nvidia_extra.c \
 	hooks/nvidia_libraries.c hooks/nvidia_libraries.h \
 	hooks/nvidia_mig.c \
 	hooks/place.c \
+	hooks/pmi.c hooks/pmi.h \
 	hooks/policy.c hooks/policy.def \
 	hooks/rdma.c \
 	hooks/request.c \

@@ -193,6 +193,56 @@ static void policy_lists(struct policy_reader *q, const struct policy_doc *d)
 	p->n_profile += d->n_profiles;
 }
 
+/* What is mounted has to be named in full: nothing is searched. */
+static const char *policy_relative(const char *const *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i][0] != '/')
+			return v[i];
+	return NULL;
+}
+
+static int policy_mpi(struct policy_reader *q, const struct policy_doc_mpi *d, const char *path)
+{
+	struct graft_policy *p = q->out;
+	size_t n = d != NULL ? d->n_profiles : 0;
+	struct graft_mpi_profile *v = arena_array(q->a, p->n_mpi + n, sizeof(*v));
+
+	for (size_t i = 0; i < n; i++) {
+		const struct policy_doc_mpi_profile *m = &d->profiles[i];
+		const char *bad = policy_relative(m->libs, m->n_libs);
+
+		bad = bad != NULL ? bad : policy_relative(m->deps, m->n_deps);
+		bad = bad != NULL ? bad : policy_relative(m->binds, m->n_binds);
+		if (bad != NULL)
+			return policy_bad(q, path, arena_printf(q->a, "mpi.profiles.%s", m->key),
+					  "must be an absolute path, got", bad);
+		v[i] = (struct graft_mpi_profile){
+			.name = m->key,
+			.kind = m->kind == POLICY_MPI_OFI   ? GRAFT_MPI_OFI
+				: m->kind == POLICY_MPI_UCX ? GRAFT_MPI_UCX
+							    : GRAFT_MPI_LIBRARIES,
+			.libs = m->libs,
+			.n_libs = m->n_libs,
+			.as = m->as,
+			.n_as = m->n_as,
+			.deps = m->deps,
+			.n_deps = m->n_deps,
+			.force = m->force.v,
+			.binds = m->binds,
+			.n_binds = m->n_binds,
+			.env = m->env,
+			.n_env = m->n_env,
+		};
+	}
+	/* the later file's profile is found first */
+	if (p->n_mpi > 0)
+		memcpy(v + n, p->mpi, p->n_mpi * sizeof(*v));
+	p->mpi = v;
+	p->n_mpi += n;
+	return 0;
+}
+
 static int policy_parse(struct policy_reader *q, const char *text, size_t len, const char *path)
 {
 	struct err why = {0};
@@ -213,6 +263,8 @@ static int policy_parse(struct policy_reader *q, const char *text, size_t len, c
 		r = policy_values(q, d, path);
 	if (r == 0)
 		r = policy_records(q, d, path);
+	if (r == 0)
+		r = policy_mpi(q, d->mpi, path);
 	if (r < 0)
 		return r;
 	policy_lists(q, d);

@@ -133,8 +133,9 @@ static int select_nothing(struct selector *q)
 		[GRAFT_NVSWITCH] = "this node has no NVSwitch",
 		[GRAFT_GDRCOPY] = "/dev/gdrdrv does not exist; load the module gdrdrv",
 		[GRAFT_GDS] = "this node has no /dev/nvidia-fs0; load the module nvidia-fs",
-		[GRAFT_MPI] = "this version grafts no MPI libraries",
-		[GRAFT_PMI] = "this version grafts no launcher",
+		/* these two have no devices to select: hooks/mpi.c, hooks/pmi.c */
+		[GRAFT_MPI] = "there is none",
+		[GRAFT_PMI] = "there is none",
 	};
 
 	return graft_refuse(q->e, ENODEV, q->d, "NONE", "%s asks for it, but %s", q->want->source,

@@ -6,11 +6,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 
 #include "apply/creds.h"
 #include "apply/hook.h"
 #include "sys/sys.h"
+
+#define TAIL_KEEP_MAX 4
 
 static int tail_compare(const void *a, const void *b)
 {
@@ -18,12 +21,17 @@ static int tail_compare(const void *a, const void *b)
 }
 
 /*
- * Closes everything above the preserved descriptors but the n in keep, which it sorts. Really
- * closed, not only marked: no descriptor of the host may be reachable by /proc/self/fd when the
- * program's path is resolved (CVE-2024-21626), and a filter loaded later might refuse close_range.
+ * Closes everything above the preserved descriptors but the launcher's and the n (at most
+ * TAIL_KEEP_MAX) wanted. Really closed, not only marked: no descriptor of the host may be reachable
+ * by /proc/self/fd when the program's path is resolved (CVE-2024-21626), and a filter loaded later
+ * might refuse close_range.
  */
-static int tail_close(const struct plan *p, int *keep, size_t n, struct err *e)
+static int tail_close(const struct plan *p, const int *wanted, size_t n, struct err *e)
 {
+	int keep[TAIL_KEEP_MAX + 1];
+
+	memcpy(keep, wanted, n * sizeof(*keep));
+	keep[n++] = p->process.launcher_fd;
 	qsort(keep, n, sizeof(*keep), tail_compare);
 	unsigned int first = 3 + p->process.preserve_fds;
 	int r = 0;
@@ -112,6 +120,8 @@ static int tail_identity(struct init *in, int root, struct err *e)
 	int r;
 
 	report_stage(in->report, STAGE_IDENTITY);
+	if (p->process.launcher_fd > 0 && fcntl(p->process.launcher_fd, F_SETFD, 0) < 0)
+		return err_sys(e, errno, "PMI_FD %d", p->process.launcher_fd);
 	r = tail_limits(in, root, e);
 	if (r == 0)
 		r = process_stdio_owner(p, e);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmd/graft.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/log.h"
+#include "hooks/library.h"
+#include "hooks/pmi.h"
 #include "host/host.h"
 #include "libocispec/oci.h"
 #include "spec/load.h"
@@ -86,18 +90,17 @@ static int graft_annotation(struct arena *a, const char *word, struct oci_map_en
 }
 
 /* The bundle's config, if there is one, with what the options add. */
-static int graft_config(const struct graft_options *o, struct arena *a, struct oci_config *out,
-			struct err *e)
+static int graft_config(const struct graft_options *o, struct arena *a, struct bundle *b,
+			struct oci_config *out, struct err *e)
 {
 	struct oci_process *process = arena_new(a, struct oci_process);
-	struct bundle b;
 
 	*out = (struct oci_config){0};
 	if (o->bundle != NULL || o->config != NULL) {
-		int r = bundle_load(&b, o->bundle, o->config, a, e);
+		int r = bundle_load(b, o->bundle, o->config, a, e);
 		if (r < 0)
 			return r;
-		*out = *b.config;
+		*out = *b->config;
 		if (out->process != NULL)
 			*process = *out->process;
 	}
@@ -123,6 +126,32 @@ static int graft_config(const struct graft_options *o, struct arena *a, struct o
 	return 0;
 }
 
+/* The bundle's root with what the config mounts over it; without one only names can be said. */
+static int graft_plan_image(const struct host *h, const struct bundle *b,
+			    const struct oci_config *config, struct arena *a,
+			    struct graft_edits *out, struct err *e)
+{
+	struct graft_image to = {.folder = "/dev/.greffon/lib", .process = config->process};
+	const char *path = config->root != NULL ? config->root->path : NULL;
+
+	if (path == NULL || h->captured)
+		return 0;
+	if (path[0] != '/')
+		path = arena_printf(a, "%s/%s", b->path, path);
+	autoclose int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_sys(e, errno, "root.path: '%s'", path);
+	to.root = root;
+	to.bind = arena_array(a, config->n_mounts, sizeof(*to.bind));
+	for (size_t i = 0; i < config->n_mounts; i++) {
+		const struct oci_mount *m = &config->mounts[i];
+		if (m->type != NULL && strcmp(m->type, "bind") == 0 && m->source != NULL &&
+		    m->source[0] == '/' && m->destination != NULL)
+			to.bind[to.n_bind++] = (struct library_bind){m->destination, m->source};
+	}
+	return graft_libraries(h, &to, a, out, e);
+}
+
 static int graft_plan_edits(const struct graft_options *o, const struct host *h, struct arena *a,
 			    struct graft_edits *out, struct err *e)
 {
@@ -130,7 +159,8 @@ static int graft_plan_edits(const struct graft_options *o, const struct host *h,
 	struct graft_inventory inv;
 	struct graft_policy policy;
 	struct oci_config config;
-	int r = graft_config(o, a, &config, e);
+	struct bundle b;
+	int r = graft_config(o, a, &b, &config, e);
 
 	if (r == 0)
 		r = graft_policy_load(h, a, &policy, e);
@@ -138,7 +168,11 @@ static int graft_plan_edits(const struct graft_options *o, const struct host *h,
 		r = graft_request_read(&config, &policy, a, request, e);
 	if (r == 0)
 		r = graft_discover(h, graft_request_domains(request), a, &inv, e);
-	return r < 0 ? r : graft_edit(&inv, request, &policy, a, out, e);
+	if (r == 0)
+		r = graft_edit(&inv, request, &policy, a, out, e);
+	if (r == 0)
+		r = graft_pmi(h, environ, h->euid, a, out, e);
+	return r < 0 ? r : graft_plan_image(h, &b, &config, a, out, e);
 }
 
 static int graft_plan(const struct graft_options *o, const struct host *h, struct arena *a,

@@ -126,6 +126,8 @@ void dump_process(struct dump *d, const struct plan *p)
 	dump_set(d, "selinux", c->selinux);
 	if (pr->preserve_fds > 0)
 		dump_setf(d, "preserved-fds", "%u", pr->preserve_fds);
+	if (pr->launcher_fd > 0)
+		dump_setf(d, "launcher-fd", "%d", pr->launcher_fd);
 	dump_set(d, "origin", "process");
 	for (size_t i = 0; i < pr->n_env; i++) {
 		dump_item(d, "env");

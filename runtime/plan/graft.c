@@ -4,9 +4,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "hooks/graft.h"
 #include "hooks/library.h"
+#include "hooks/pmi.h"
 #include "host/cgroupfs.h"
 #include "host/host.h"
 #include "libocispec/oci.h"
@@ -142,22 +144,45 @@ static const char *graft_folder(const struct grafter *g)
 	return plan_device_dev_is_bound(g->p) ? "/run/" GRAFT_FOLDER : "/dev/" GRAFT_FOLDER;
 }
 
+static enum graft_domain graft_library_domain(const struct graft_edits *ed)
+{
+	return ed->library.n > 0 ? ed->library.v[0].domain : GRAFT_MPI;
+}
+
+/* The container as the loader will find it: what the config mounts lies over the rootfs. */
+static void graft_image_of(const struct grafter *g, int root, struct graft_image *out)
+{
+	struct plan *p = g->p;
+
+	*out = (struct graft_image){.root = root,
+				    .folder = arena_printf(p->arena, "%s/lib", graft_folder(g)),
+				    .process = g->in->config->process};
+	out->bind = arena_array(p->arena, p->mounts.n, sizeof(*out->bind));
+	for (size_t i = 0; i < p->mounts.n; i++) {
+		const struct plan_mount *m = &p->mounts.v[i];
+		if (m->verb == MOUNT_BIND && m->open_at == AT_HOST)
+			out->bind[out->n_bind++] = (struct library_bind){m->target, m->source};
+	}
+}
+
 /* Finds the libraries, and makes the folder where there are any. A captured tree has their names
  * only. */
 static int graft_libraries_find(struct grafter *g)
 {
 	struct plan *p = g->p;
 	const char *folder = graft_folder(g);
+	struct graft_image to;
 
-	if (g->edits->library.n == 0 || g->in->host->captured || p->rootfs == NULL)
+	if ((g->edits->library.n == 0 && g->edits->mpi.mode == GRAFT_MPI_OFF) ||
+	    g->in->host->captured || p->rootfs == NULL)
 		return 0;
 	autoclose int image = open(p->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (image < 0)
 		return err_sys(g->e, errno, "root.path: '%s'", p->rootfs);
-	graft_libraries(g->in->host, image, arena_printf(p->arena, "%s/lib", folder), p->arena,
-			g->edits);
-	if (g->edits->cache.text == NULL)
-		return 0;
+	graft_image_of(g, image, &to);
+	int r = graft_libraries(g->in->host, &to, p->arena, g->edits, g->e);
+	if (r < 0 || g->edits->cache.text == NULL)
+		return r;
 	*ARENA_PUSH(p->arena, &p->mounts) = (struct plan_mount){
 		.verb = MOUNT_FS,
 		.open_at = AT_ROOT,
@@ -167,7 +192,7 @@ static int graft_libraries_find(struct grafter *g)
 		.data = "mode=755,size=16m",
 		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
 		.origin =
-			graft_origin(g->p, g->edits->library.v[0].domain, "libraries of the host"),
+			graft_origin(g->p, graft_library_domain(g->edits), "libraries of the host"),
 	};
 	return 0;
 }
@@ -190,7 +215,7 @@ static void graft_cache(struct grafter *g)
 		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 			    MOUNT_ATTR_NOEXEC,
 		.origin =
-			graft_origin(g->p, g->edits->library.v[0].domain, "libraries of the host"),
+			graft_origin(g->p, graft_library_domain(g->edits), "libraries of the host"),
 	};
 }
 
@@ -221,8 +246,8 @@ static int graft_mounts(struct grafter *g)
 			.open_at = AT_HOST,
 			.source = m->source,
 			.target = m->target,
-			.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-				    (m->exec ? 0 : MOUNT_ATTR_NOEXEC),
+			.attr_set = (m->job ? 0 : MOUNT_ATTR_RDONLY) | MOUNT_ATTR_NOSUID |
+				    MOUNT_ATTR_NODEV | (m->exec ? 0 : MOUNT_ATTR_NOEXEC),
 			.origin = graft_origin(g->p, m->domain, m->why),
 		};
 	}
@@ -278,7 +303,11 @@ static int graft_merge(struct grafter *g)
 	int r;
 
 	graft_drop_mounts(g->p, g->edits->request);
-	r = graft_devices(g);
+	r = graft_pmi(g->in->host, environ, idmap_outside(&g->p->ns.uid, g->p->creds.uid),
+		      g->p->arena, g->edits, g->e);
+	g->p->process.launcher_fd = g->edits->pmi_fd;
+	if (r == 0)
+		r = graft_devices(g);
 	if (r == 0)
 		r = graft_mounts(g);
 	if (r == 0)

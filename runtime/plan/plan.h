@@ -282,6 +282,7 @@ struct plan_process {
 	size_t mempolicy_bits;
 	const char *cpus_initial, *cpus_final; /* exec only, list form "0-3,8" */
 	unsigned int preserve_fds;	       /* 3 .. 3+N-1 stay open, LISTEN_FDS included */
+	int launcher_fd; /* stays open too: PMI_FD, a socket that the caller left open; 0: none */
 };
 
 /* ---- seccomp (plan/seccomp.c, plan/seccomp_cache.c) ---- */

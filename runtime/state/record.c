@@ -87,7 +87,7 @@ static const struct graft_edits *record_graft_to(const struct record_doc_graft *
 		*ARENA_PUSH(a, &ed->gid) = (gid_t)d->gid[i];
 	for (size_t i = 0; i < d->n_env; i++)
 		*ARENA_PUSH(a, &ed->env) =
-			(struct graft_edit_env){d->env[i].key, d->env[i].value, NULL};
+			(struct graft_edit_env){d->env[i].key, d->env[i].value, NULL, false};
 	ed->memlock = d->memlock;
 	ed->memlock_why = d->memlock_why;
 	return ed;
@@ -113,8 +113,11 @@ static struct record_doc_graft *record_graft_of(const struct graft_edits *ed, st
 	for (size_t i = 0; i < ed->gid.n; i++)
 		d->gid[d->n_gid++] = ed->gid.v[i];
 	d->env = arena_array(a, ed->env.n, sizeof(*d->env));
+	/* exec starts no task of the job: a second process under its rank would take its place */
 	for (size_t i = 0; i < ed->env.n; i++)
-		d->env[d->n_env++] = (struct oci_map_entry){ed->env.v[i].name, ed->env.v[i].value};
+		if (!ed->env.v[i].job)
+			d->env[d->n_env++] =
+				(struct oci_map_entry){ed->env.v[i].name, ed->env.v[i].value};
 	d->memlock = ed->memlock;
 	d->memlock_why = ed->memlock_why;
 	return d;
