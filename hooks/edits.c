@@ -22,10 +22,15 @@ struct editor {
 	unsigned int caps; /* GRAFT_CAP_* of the GPU domain */
 };
 
+bool graft_node_wants_group(const struct graft_node *n)
+{
+	/* others may not, the group may */
+	return (n->mode & 0006) != 0006 && (n->mode & 0060) == 0060 && n->gid != 0;
+}
+
 static void edits_gid(struct editor *q, const struct graft_node *n)
 {
-	/* others may not, the group may: a member is needed */
-	if ((n->mode & 0006) == 0006 || (n->mode & 0060) != 0060 || n->gid == 0)
+	if (!graft_node_wants_group(n))
 		return;
 	for (size_t i = 0; i < q->out->gid.n; i++)
 		if (q->out->gid.v[i] == n->gid)

@@ -52,7 +52,8 @@ enum graft_domain {
 	GRAFT_DOMAINS
 };
 
-/* "gpu", "rdma", ...; the name in annotations, policy files and messages. */
+/* "gpu", "rdma", ...; the name in annotations, policy files and messages. GRAFT_DOMAINS: "cdi",
+ * whose devices belong to no domain. */
 const char *graft_domain_name(enum graft_domain d);
 
 /* The domain of a name, or -1. */
@@ -299,6 +300,15 @@ struct graft_mpi_profile {
 	size_t n_env;
 };
 
+/* Whether greffon itself resolves CDI names, which engines have done already (hooks/cdi.h). */
+struct graft_policy_cdi {
+	bool resolve;
+	bool hooks;	   /* hooks of a CDI file may run */
+	const char **dirs; /* absolute; the later wins */
+	size_t n_dirs;
+	struct graft_rule rule; /* over qualified names: "nvidia.com/gpu=0" */
+};
+
 struct graft_policy {
 	const char *source;  /* the file, or "no policy file" */
 	unsigned int enable; /* GRAFT_BIT of the domains that may be granted at all */
@@ -319,6 +329,7 @@ struct graft_policy {
 	bool record_any; /* the runtime is not the node's root: the caller's own rights bound it */
 	struct graft_mpi_profile *mpi;
 	size_t n_mpi;
+	struct graft_policy_cdi cdi;
 };
 
 /*
@@ -455,6 +466,9 @@ int graft_edit(const struct graft_inventory *inv, const struct graft_request *r,
  */
 const char *graft_rule_of(const struct graft_inventory *inv, const struct graft_policy *policy,
 			  const struct graft_device *dev);
+
+/* Only a member of the node's group can open it. */
+bool graft_node_wants_group(const struct graft_node *n);
 
 /*
  * A config, or the CDI file that it came from, holds a device number for path. -ESTALE when the

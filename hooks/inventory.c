@@ -14,7 +14,7 @@ static const char *const inventory_names[GRAFT_DOMAINS] = {
 
 const char *graft_domain_name(enum graft_domain d)
 {
-	return inventory_names[d];
+	return d < GRAFT_DOMAINS ? inventory_names[d] : "cdi";
 }
 
 int graft_domain_find(const char *name, size_t len)

@@ -313,3 +313,47 @@ int graft_libraries(const struct host *h, const struct graft_image *image, struc
 	ed->cache.text = ldcache_write(&merged, a, &ed->cache.len);
 	return 0;
 }
+
+static void library_file_mount(struct library_job *w, const struct graft_library *l,
+			       const char *path, const char *name, struct graft_edit_mounts *out)
+{
+	const char *slash = strrchr(path, '/');
+
+	*ARENA_PUSH(w->a, out) = (struct graft_edit_mount){
+		.domain = l->domain,
+		.source = path,
+		.target = arena_printf(w->a, "%.*s/%s", (int)(slash - path), path, name),
+		.exec = true,
+		.why = l->why,
+	};
+}
+
+void graft_library_files(const struct host *h, struct arena *a, const struct graft_edits *ed,
+			 struct graft_edit_mounts *out, struct graft_notes *notes)
+{
+	struct library_job w = {.h = h, .a = a};
+
+	library_tree_open(&w.host, h->root, a);
+	for (size_t i = 0; i < ed->library.n; i++) {
+		const struct graft_library *l = &ed->library.v[i];
+		struct elf elf = {0};
+		const char *path = l->program ? library_program(&w, l->name, &elf)
+					      : library_of_driver(&w, l, &elf);
+
+		if (path == NULL && !l->optional)
+			graft_note_add(notes, a, l->domain, "LIBRARY",
+				       "%s%s%s is not on this node (for %s)", l->name,
+				       l->version != NULL ? "." : "",
+				       l->version != NULL ? l->version : "", l->why);
+		if (path == NULL)
+			continue;
+		const char *file = strrchr(path, '/') + 1;
+		const char *name = elf.soname != NULL && !l->program ? elf.soname : file;
+		if (strchr(name, '/') != NULL)
+			continue;
+		library_file_mount(&w, l, path, name, out);
+		/* programs that ask without a version */
+		if (!l->program && strcmp(l->name, name) != 0)
+			library_file_mount(&w, l, path, l->name, out);
+	}
+}

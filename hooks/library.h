@@ -74,3 +74,11 @@ bool library_depend(struct library_job *w, struct library_file *f, const char *n
 
 /* Appends to ed->left. */
 void library_left(struct library_job *w, enum graft_domain d, const char *what, const char *why);
+
+/*
+ * The host's files for ed->library where no image is known (CDI documents): what is found is
+ * appended to out, each library at the host's own folder under the name that the loader looks for.
+ * Whether an image can carry them nobody can tell then.
+ */
+void graft_library_files(const struct host *h, struct arena *a, const struct graft_edits *ed,
+			 struct graft_edit_mounts *out, struct graft_notes *notes);

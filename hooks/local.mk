@@ -3,6 +3,12 @@
 libgreffon_a_SOURCES += \
 	hooks/amd.c \
 	hooks/anonymize.c \
+	hooks/cdi.c hooks/cdi.def hooks/cdi.h \
+	hooks/cdi_apply.c \
+	hooks/cdi_check.c \
+	hooks/cdi_dir.c \
+	hooks/cdi_edit.c hooks/cdi_edit.h \
+	hooks/cdi_emit.c \
 	hooks/capture.c hooks/capture.h \
 	hooks/config_edit.c hooks/config_edit.h \
 	hooks/config_has.c \
@@ -33,6 +39,7 @@ libgreffon_a_SOURCES += \
 	hooks/select.c hooks/select.h \
 	hooks/stale.c \
 	hooks/tree.c hooks/tree.h \
+	hooks/trust.c hooks/trust.h \
 	hooks/values.c hooks/values.h
 
 # Run by other runtimes, so static whatever the image's environment says to a loader.

@@ -6,6 +6,7 @@
 
 #include "base/io.h"
 #include "hooks/tree.h"
+#include "hooks/trust.h"
 #include "hooks/values.h"
 #include "host/host.h"
 #include "libocispec/json.h"
@@ -23,7 +24,6 @@
 /* clang-format on */
 
 #define POLICY_FILE_MAX ((size_t)1 << 20)
-#define POLICY_OVERFLOW_UID 65534 /* root of the node, seen from a user namespace without it */
 
 struct policy_reader {
 	const struct host *h;
@@ -31,27 +31,6 @@ struct policy_reader {
 	struct graft_policy *out;
 	struct err *e;
 };
-
-/* Who may write what decides over devices has the devices: only root may. In a captured tree
- * nothing is granted, and its files are those of whoever unpacked it. */
-static int policy_trust(const struct policy_reader *q, int fd, const char *path)
-{
-	struct stat st;
-
-	if (q->h->captured)
-		return 0;
-	if (fstat(fd, &st) < 0)
-		return err_sys(q->e, errno, "%s", path);
-	if (st.st_uid != 0 && !(q->h->in_userns && st.st_uid == POLICY_OVERFLOW_UID))
-		return graft_refuse(q->e, EPERM, GRAFT_DOMAINS, "POLICY",
-				    "%s belongs to user %u; make it root's", path, st.st_uid);
-	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return graft_refuse(q->e, EPERM, GRAFT_DOMAINS, "POLICY",
-				    "%s may be written by others than its owner (mode %04o); take "
-				    "that away",
-				    path, (unsigned int)st.st_mode & 07777);
-	return 0;
-}
 
 static int policy_open(const struct policy_reader *q, int at, const char *name, int flags,
 		       const char *path)
@@ -63,7 +42,7 @@ static int policy_open(const struct policy_reader *q, int at, const char *name, 
 			       ? -ENOENT
 			       : graft_refuse(q->e, EPERM, GRAFT_DOMAINS, "POLICY", "%s: %s", path,
 					      errno == ELOOP ? "is a link" : err_name(errno));
-	int r = policy_trust(q, fd, path);
+	int r = trust_check(q->h, fd, path, q->e);
 	if (r < 0)
 		fd_done(&fd);
 	return r < 0 ? r : fd;
@@ -243,6 +222,24 @@ static int policy_mpi(struct policy_reader *q, const struct policy_doc_mpi *d, c
 	return 0;
 }
 
+static void policy_cdi(struct policy_reader *q, const struct policy_doc_cdi *d)
+{
+	struct graft_policy_cdi *to = &q->out->cdi;
+
+	if (d == NULL)
+		return;
+	if (d->resolve != POLICY_RESOLVE_NONE)
+		to->resolve = d->resolve == POLICY_RESOLVE_ON;
+	if (d->dirs != NULL) {
+		to->dirs = d->dirs;
+		to->n_dirs = d->n_dirs;
+	}
+	if (d->hooks.set)
+		to->hooks = d->hooks.v;
+	policy_append(q->a, &to->rule.allow, &to->rule.n_allow, d->allow, d->n_allow);
+	policy_append(q->a, &to->rule.deny, &to->rule.n_deny, d->deny, d->n_deny);
+}
+
 static int policy_parse(struct policy_reader *q, const char *text, size_t len, const char *path)
 {
 	struct err why = {0};
@@ -268,6 +265,7 @@ static int policy_parse(struct policy_reader *q, const char *text, size_t len, c
 	if (r < 0)
 		return r;
 	policy_lists(q, d);
+	policy_cdi(q, d->cdi);
 	q->out->source = path;
 	return 0;
 }
@@ -315,11 +313,15 @@ static int policy_folder(struct policy_reader *q, int etc)
 
 static void policy_defaults(struct graft_policy *p)
 {
+	/* where the CDI specification has them; the later wins */
+	static const char *dirs[] = {"/etc/cdi", "/var/run/cdi"};
+
 	*p = (struct graft_policy){
 		.source = "no policy file",
 		.env = GRAFT_ENV_RESTRICT,
 		.caps = GRAFT_CAP_COMPUTE | GRAFT_CAP_UTILITY | GRAFT_CAP_VIDEO | GRAFT_CAP_NGX |
 			GRAFT_CAP_COMPAT32,
+		.cdi = {.dirs = dirs, .n_dirs = ARRAY_LEN(dirs)},
 	};
 }
 
@@ -338,7 +340,7 @@ int graft_policy_load(const struct host *h, struct arena *a, struct graft_policy
 				    err_name(errno));
 	if (dir >= 0) {
 		autoclose int etc = policy_open(&q, h->root, "etc", O_PATH | O_DIRECTORY, "/etc");
-		int r = etc < 0 ? etc : policy_trust(&q, dir, "/etc/greffon");
+		int r = etc < 0 ? etc : trust_check(h, dir, "/etc/greffon", e);
 		if (r == 0)
 			r = policy_file(&q, dir, "graft.json", "/etc/greffon/graft.json");
 		if (r == 0 || r == -ENOENT)

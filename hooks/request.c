@@ -150,7 +150,8 @@ static int request_mounts(struct request_reader *q)
 		else
 			return graft_refuse(q->e, ENOTSUP, GRAFT_GPU, "KEY",
 					    "mounts[%zu].destination: '%.60s' is no GPU; CDI names "
-					    "are the engine's to resolve",
+					    "are the engine's to resolve, or cdi.resolve's "
+					    "of the policy",
 					    i, name);
 	}
 	if (gpu != NULL)

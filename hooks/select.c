@@ -263,12 +263,12 @@ static int select_word(struct selector *q, const char *word)
 	return r;
 }
 
-/* The granted adapter candidates for one GPU: least distance, then least used so far, then order.
- * An adapter without a port that is up carries nothing. */
-static int select_nearest(struct selector *q, const struct graft_device *gpu, unsigned int *used)
+/* The adapter for one GPU of those that may be granted: least distance, then least used so far,
+ * then order. An adapter without a port that is up carries nothing. The number of devices: none. */
+static size_t select_best(const struct selector *q, const struct graft_device *gpu,
+			  unsigned int *used, unsigned int *out_distance)
 {
 	size_t best = q->inv->device.n;
-	unsigned int best_distance = 0;
 
 	for (size_t i = 0; i < q->inv->device.n; i++) {
 		const struct graft_device *dev = &q->inv->device.v[i];
@@ -278,18 +278,46 @@ static int select_nearest(struct selector *q, const struct graft_device *gpu, un
 		    !select_allowed(q, dev))
 			continue;
 		if (best < q->inv->device.n &&
-		    (distance > best_distance ||
-		     (distance == best_distance && used[i] >= used[best])))
+		    (distance > *out_distance ||
+		     (distance == *out_distance && used[i] >= used[best])))
 			continue;
 		best = i;
-		best_distance = distance;
+		*out_distance = distance;
 	}
+	if (best < q->inv->device.n)
+		used[best]++;
+	return best;
+}
+
+void select_near_map(const struct graft_inventory *inv, enum graft_domain gpus,
+		     const struct graft_policy *policy, struct arena *a, size_t *nearest)
+{
+	struct selector adapters = {.inv = inv, .d = GRAFT_RDMA, .policy = policy, .a = a};
+	struct selector whole = {.inv = inv, .d = gpus, .policy = policy, .a = a};
+	unsigned int *used = arena_array(a, inv->device.n, sizeof(*used)), distance = 0;
+
+	for (size_t i = 0; i < inv->device.n; i++) {
+		const struct graft_device *dev = &inv->device.v[i];
+		nearest[i] = inv->device.n;
+		if (dev->domain == gpus && dev->parent < 0 && dev->unavailable == NULL &&
+		    select_allowed(&whole, dev))
+			nearest[i] = select_best(&adapters, dev, used, &distance);
+	}
+	for (size_t i = 0; i < inv->device.n; i++)
+		if (inv->device.v[i].domain == gpus && inv->device.v[i].parent >= 0)
+			nearest[i] = nearest[inv->device.v[i].parent];
+}
+
+static int select_nearest(struct selector *q, const struct graft_device *gpu, unsigned int *used)
+{
+	unsigned int best_distance = 0;
+	size_t best = select_best(q, gpu, used, &best_distance);
+
 	if (best == q->inv->device.n)
 		return graft_refuse(q->e, ENODEV, q->d, "NONE",
 				    "%s: near-gpu: no RDMA device with an active port may be "
 				    "granted",
 				    q->want->source);
-	used[best]++;
 	const char *how =
 		best_distance < GRAFT_FAR
 			? arena_printf(q->a, "%u PCI steps from %s", best_distance, gpu->name)

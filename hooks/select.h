@@ -28,3 +28,11 @@ int select_domain(struct select_set *s, const struct graft_inventory *inv, enum 
 		  const struct graft_want *want, const struct graft_policy *policy,
 		  struct select_options *options, struct graft_notes *notes, struct arena *a,
 		  struct err *e);
+
+/*
+ * For each device of GPU domain `gpus` the index of the adapter that near-gpu gives it where all of
+ * them are granted; the number of devices where there is none, and for all others. nearest has an
+ * entry a device of the inventory.
+ */
+void select_near_map(const struct graft_inventory *inv, enum graft_domain gpus,
+		     const struct graft_policy *policy, struct arena *a, size_t *nearest);

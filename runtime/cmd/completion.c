@@ -72,7 +72,7 @@ const char *completion_operands(const struct cmd *cmd)
 		const char *cmd, *words;
 	} known[] = {
 		{"completion", "bash zsh fish"},
-		{"graft", "list plan check capture show diff"},
+		{"graft", "list plan check capture show diff cdi"},
 		{"mounts", "add remove"},
 	};
 

@@ -18,6 +18,7 @@ struct graft_options {
 	struct cmd_list annotation, env;
 	bool anonymize;
 	struct graft_hook_options hook;
+	struct graft_cdi_options cdi;
 };
 
 /* greffon-graft(8) EXIT STATUS. */
@@ -235,6 +236,22 @@ static int graft_hook_run(const struct graft_options *o, const struct host *h, s
 	return r < 0 ? r : graft_print(text, len, e);
 }
 
+/* ---- graft cdi ---- */
+
+static int graft_cdi_run(const struct graft_options *o, const struct host *h, struct arena *a,
+			 struct err *e)
+{
+	bool json;
+	int r = graft_format(o, &json, e);
+
+	if (r == 0)
+		r = graft_cdi(&o->cdi, h, o->out, json, a, e);
+	if (r >= 0)
+		return r;
+	log_error(e);
+	return graft_status(e);
+}
+
 /* ---- the words ---- */
 
 enum {
@@ -243,19 +260,25 @@ enum {
 	GRAFT_REQUEST = 1 << 2,
 	GRAFT_OUT = 1 << 3,
 	GRAFT_HOOK = 1 << 4,
+	GRAFT_ANONYMIZE = 1 << 5,
+	GRAFT_CDI = 1 << 6,
 };
+
+#define GRAFT_ANY_OPERANDS (-1)
 
 static const struct graft_word {
 	const char *name;
 	unsigned int options; /* that it takes */
-	int ids;	      /* operands behind it */
+	int ids;	      /* operands behind it; GRAFT_ANY_OPERANDS: folders */
 	int (*run)(const struct graft_options *, const struct host *, struct arena *, struct err *);
 } graft_words[] = {
 	{"list", GRAFT_FORMAT | GRAFT_HOST, 0, graft_list},
 	{"plan", GRAFT_FORMAT | GRAFT_HOST | GRAFT_REQUEST, 0, graft_plan},
 	{"check", GRAFT_HOST, 0, graft_check},
-	{"capture", GRAFT_HOST | GRAFT_OUT, 0, graft_capture_run},
+	{"capture", GRAFT_HOST | GRAFT_OUT | GRAFT_ANONYMIZE, 0, graft_capture_run},
 	{"hook-config", GRAFT_HOOK, 0, graft_hook_run},
+	{"cdi", GRAFT_FORMAT | GRAFT_HOST | GRAFT_OUT | GRAFT_CDI, GRAFT_ANY_OPERANDS,
+	 graft_cdi_run},
 	{"show", GRAFT_FORMAT, 1, NULL},
 	{"diff", GRAFT_FORMAT, 2, NULL},
 };
@@ -287,10 +310,14 @@ static int graft_check_options(const struct graft_options *o, const struct graft
 		       {"annotation", o->annotation.n > 0, GRAFT_REQUEST},
 		       {"env", o->env.n > 0, GRAFT_REQUEST},
 		       {"out", o->out != NULL, GRAFT_OUT},
-		       {"anonymize", o->anonymize, GRAFT_OUT},
+		       {"anonymize", o->anonymize, GRAFT_ANONYMIZE},
 		       {"stage", o->hook.stage != NULL, GRAFT_HOOK},
 		       {"hook", o->hook.path != NULL, GRAFT_HOOK},
-		       {"always", o->hook.always, GRAFT_HOOK}};
+		       {"always", o->hook.always, GRAFT_HOOK},
+		       {"domain", o->cdi.domain != NULL, GRAFT_CDI},
+		       {"vendor", o->cdi.vendor != NULL, GRAFT_CDI},
+		       {"cdi-version", o->cdi.version != NULL, GRAFT_CDI},
+		       {"check", o->cdi.check, GRAFT_CDI}};
 
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
 		if (options[i].given && (w->options & options[i].option) == 0)
@@ -309,7 +336,7 @@ static int graft_word_run(const struct cmd_global *g, const struct graft_options
 	bool json;
 	int r = graft_check_options(o, w, g->arena, e);
 
-	if (r == 0 && n != 1 + w->ids)
+	if (r == 0 && w->ids != GRAFT_ANY_OPERANDS && n != 1 + w->ids)
 		r = err_set(e, EINVAL, "graft %s: %s", w->name, needs[w->ids]);
 	if (r == 0)
 		r = graft_format(o, &json, e);
@@ -326,6 +353,7 @@ static int graft_word_run(const struct cmd_global *g, const struct graft_options
 static int graft_run(const struct cmd_global *g, const void *options, int n, char **operands,
 		     struct err *e)
 {
+	struct graft_options given = *(const struct graft_options *)options;
 	const struct graft_word *w = graft_words;
 
 	while (w < graft_words + ARRAY_LEN(graft_words) && strcmp(operands[0], w->name) != 0)
@@ -333,7 +361,9 @@ static int graft_run(const struct cmd_global *g, const void *options, int n, cha
 	if (w == graft_words + ARRAY_LEN(graft_words))
 		return err_set(e, EINVAL, "'%.100s' is none of %s", operands[0],
 			       graft_names(~0U, g->arena));
-	int r = graft_word_run(g, options, w, n, operands, e);
+	given.cdi.dirs = operands + 1;
+	given.cdi.n_dirs = n - 1;
+	int r = graft_word_run(g, &given, w, n, operands, e);
 	if (r >= 0 || w->ids < 2)
 		return r;
 	/* 1 says that the two differ */
@@ -356,7 +386,8 @@ static const struct cmd_option graft_options[] = {
 	GRAFT_OPTION("config", 'c', CMD_STRING, config, "FILE",
 		     "plan: the configuration's file (default: config.json in the bundle)"),
 	GRAFT_OPTION("out", 'o', CMD_STRING, out, "PLACE",
-		     "capture: a new folder, or FILE.tar (default: an archive on standard output)"),
+		     "capture: a new folder, or FILE.tar (default: an archive on standard output); "
+		     "cdi: the documents' folder (default: standard output)"),
 	GRAFT_OPTION("anonymize", 0, CMD_FLAG, anonymize, NULL,
 		     "capture: put other digits into UUIDs, GUIDs and unique ids"),
 	GRAFT_OPTION("stage", 0, CMD_STRING, hook.stage, "STAGE",
@@ -365,18 +396,25 @@ static const struct cmd_option graft_options[] = {
 		     "hook-config: for every container, not only those whose annotations ask"),
 	GRAFT_OPTION("hook", 0, CMD_STRING, hook.path, "PATH",
 		     "hook-config: the program (default: the installed greffon-hook)"),
+	GRAFT_OPTION("domain", 0, CMD_STRING, cdi.domain, "LIST", "cdi: only these, as gpu,rdma"),
+	GRAFT_OPTION("vendor", 0, CMD_STRING, cdi.vendor, "VENDOR",
+		     "cdi: whose kinds they are (default: greffon.org)"),
+	GRAFT_OPTION("cdi-version", 0, CMD_STRING, cdi.version, "VERSION",
+		     "cdi: of the documents (default: the lowest that does)"),
+	GRAFT_OPTION("check", 0, CMD_FLAG, cdi.check, NULL,
+		     "cdi: find what is stale in the files of any vendor"),
 	{0},
 };
 
 const struct cmd cmd_graft = {
 	.name = "graft",
-	.args = "list|plan|check|capture|hook-config|show|diff [ID...]",
+	.args = "list|plan|check|capture|hook-config|show|diff|cdi [ID|DIR...]",
 	.summary = "show what of the node's fabrics can go into a container, and what would",
 	.options = graft_options,
 	.options_size = sizeof(struct graft_options),
 	.order = CMD_PERMUTE,
 	.min_operands = 1,
-	.max_operands = 3,
+	.max_operands = -1,
 	.failure_status = 1,
 	.run = graft_run,
 };

@@ -37,6 +37,22 @@ struct graft_hook_options {
 int graft_hook_config(const struct graft_hook_options *o, struct arena *a, const char **out,
 		      size_t *out_len, struct err *e);
 
+/* What only graft cdi takes; all NULL or false: none of it was given. */
+struct graft_cdi_options {
+	const char *domain, *vendor, *version;
+	bool check;
+	char **dirs; /* operands */
+	int n_dirs;
+};
+
+/*
+ * graft cdi: the node's devices as CDI documents, to standard output or into the folder out; with
+ * check the documents of the folders dirs (none: those of the policy) against the node. Exit status
+ * or -errno.
+ */
+int graft_cdi(const struct graft_cdi_options *o, const struct host *h, const char *out, bool json,
+	      struct arena *a, struct err *e);
+
 /* What stands in the way of a graft on this node, a line each, with the remedy. *wrong: how many of
  * them are faults and not only advice. */
 const char *graft_check_text(const struct host *h, const struct graft_inventory *inv,

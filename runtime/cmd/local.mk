@@ -20,6 +20,7 @@ libgreffon_a_SOURCES += \
 	runtime/cmd/graft.c runtime/cmd/graft.h \
 	runtime/cmd/graft_capture.c \
 	runtime/cmd/graft_hook.c \
+	runtime/cmd/graft_cdi.c \
 	runtime/cmd/graft_check.c \
 	runtime/cmd/graft_diff.c \
 	runtime/cmd/graft_list.c \

@@ -6,6 +6,7 @@ TESTS += tests/fuzz/run
 EXTRA_DIST += tests/fuzz/run tests/fuzz/seeds
 FUZZ_COMMON = tests/fuzz/fuzz.h tests/fuzz/files.h
 check_PROGRAMS += \
+	tests/fuzz/cdi_replay \
 	tests/fuzz/config_replay \
 	tests/fuzz/documents_replay \
 	tests/fuzz/record_replay \
@@ -17,6 +18,10 @@ check_PROGRAMS += \
 	tests/fuzz/elf_replay \
 	tests/fuzz/ldcache_replay \
 	tests/fuzz/seccomp_replay
+tests_fuzz_cdi_replay_SOURCES = tests/fuzz/cdi.c tests/fuzz/replay.c $(FUZZ_COMMON)
+tests_fuzz_cdi_replay_CFLAGS = $(FUZZ_CC)
+tests_fuzz_cdi_replay_LDFLAGS = -pie
+tests_fuzz_cdi_replay_LDADD = $(LIBGREFFON)
 tests_fuzz_config_replay_SOURCES = tests/fuzz/config.c tests/fuzz/replay.c $(FUZZ_COMMON)
 tests_fuzz_config_replay_CFLAGS = $(FUZZ_CC)
 tests_fuzz_config_replay_LDFLAGS = -pie
@@ -64,6 +69,7 @@ tests_fuzz_seccomp_replay_LDADD = $(LIBGREFFON)
 
 if FUZZ
 noinst_PROGRAMS = \
+	tests/fuzz/cdi_fuzz \
 	tests/fuzz/config_fuzz \
 	tests/fuzz/documents_fuzz \
 	tests/fuzz/record_fuzz \
@@ -75,6 +81,10 @@ noinst_PROGRAMS = \
 	tests/fuzz/elf_fuzz \
 	tests/fuzz/ldcache_fuzz \
 	tests/fuzz/seccomp_fuzz
+tests_fuzz_cdi_fuzz_SOURCES = tests/fuzz/cdi.c $(FUZZ_COMMON)
+tests_fuzz_cdi_fuzz_CFLAGS = $(FUZZ_CC)
+tests_fuzz_cdi_fuzz_LDFLAGS = -pie -fsanitize=fuzzer
+tests_fuzz_cdi_fuzz_LDADD = $(LIBGREFFON)
 tests_fuzz_config_fuzz_SOURCES = tests/fuzz/config.c $(FUZZ_COMMON)
 tests_fuzz_config_fuzz_CFLAGS = $(FUZZ_CC)
 tests_fuzz_config_fuzz_LDFLAGS = -pie -fsanitize=fuzzer
