@@ -96,7 +96,7 @@ static void bring_up_systemd(const struct cmd_global *g, const struct host *h, s
 }
 
 int bring_up_plan(const struct cmd_global *g, const struct bring_up_options *o, const char *id,
-		  enum bring_up_how how, const struct bundle *b, const struct host *h,
+		  enum bring_up_how how, struct bundle *b, const struct host *h,
 		  const char *notify_dir, struct plan *p, struct err *e)
 {
 	struct plan_options po = {
@@ -121,7 +121,12 @@ int bring_up_plan(const struct cmd_global *g, const struct bring_up_options *o, 
 	if (o->preserve_fds.v > BRING_UP_MAX_FDS)
 		return err_set(e, EINVAL, "--preserve-fds: at most %d", BRING_UP_MAX_FDS);
 	po.preserve_fds = (unsigned int)o->preserve_fds.v;
-	return plan_build(p, g->arena, &in, e);
+	r = plan_build(p, g->arena, &in, e);
+	/* what later commands read */
+	if (r == 0 && p->edited != NULL &&
+	    oci_config_write(p->edited, OCI_COMPACT, g->arena, &b->text, &b->len) < 0)
+		r = err_set(e, EILSEQ, "cdi: an edit is not UTF-8");
+	return r;
 }
 
 static const char *bring_up_absolute(const struct cmd_global *g, const char *cwd, const char *path)

@@ -49,11 +49,12 @@ enum bring_up_how { BRING_UP_CREATE, BRING_UP_RUN, BRING_UP_RESTORE };
 int bring_up(const struct cmd_global *g, const struct bring_up_options *o, const char *id,
 	     enum bring_up_how how, struct err *e);
 
-/* From options and a loaded config to the plan; `greffon plan` stops after it. */
+/* From options and a loaded config to the plan; `greffon plan` stops after it. Where CDI files edit
+ * the config, b->text becomes the edited one. */
 struct bundle;
 struct host;
 int bring_up_plan(const struct cmd_global *g, const struct bring_up_options *o, const char *id,
-		  enum bring_up_how how, const struct bundle *b, const struct host *h,
+		  enum bring_up_how how, struct bundle *b, const struct host *h,
 		  const char *notify_dir, struct plan *p, struct err *e);
 
 /* The caller's NOTIFY_SOCKET; NULL: none, or none that is a unix socket. */

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "host/host.h"
 #include "libocispec/oci.h"
-#include "plan/plan.h"
+#include "plan/cdi.h"
 
 /* Any 1.x is read; a newer minor may hold properties that are ignored here, as the spec says. */
 static int build_version(struct plan *p, const struct oci_config *c, struct err *e)
@@ -71,7 +71,8 @@ static int build_annotations(struct plan *p, const struct oci_config *c, struct 
 	return 0;
 }
 
-int plan_build(struct plan *p, struct arena *a, const struct plan_input *in, struct err *e)
+/* With the config as the builders shall see it. */
+static int build_areas(struct plan *p, const struct plan_input *in, struct err *e)
 {
 	static int (*const builders[])(struct plan *, const struct plan_input *, struct err *) = {
 		plan_annotation_build, plan_ns_build,	 plan_process_build, plan_creds_build,
@@ -80,7 +81,6 @@ int plan_build(struct plan *p, struct arena *a, const struct plan_input *in, str
 		plan_ready_build,      plan_rdt_build,	 plan_graft_build,   plan_unit_build,
 	};
 
-	*p = (struct plan){.arena = a, .id = in->options->id, .bundle = in->options->bundle};
 	int r = build_version(p, in->config, e);
 	if (r == 0)
 		r = build_root(p, in, e);
@@ -89,4 +89,20 @@ int plan_build(struct plan *p, struct arena *a, const struct plan_input *in, str
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(builders); i++)
 		r = builders[i](p, in, e);
 	return r;
+}
+
+int plan_build(struct plan *p, struct arena *a, const struct plan_input *in, struct err *e)
+{
+	struct plan_input edited = *in;
+	struct cdi_result cdi;
+
+	*p = (struct plan){.arena = a, .id = in->options->id, .bundle = in->options->bundle};
+	int r = plan_cdi_resolve(p, &edited, &cdi, e);
+	if (r < 0)
+		return r;
+	r = build_areas(p, &edited, e);
+	if (r < 0)
+		return plan_cdi_locate(p, &cdi, e);
+	plan_cdi_finish(p, &cdi);
+	return 0;
 }

@@ -378,7 +378,7 @@ static void dump_hooks(struct dump *d, const struct plan *p)
 			dump_set(d, "env", dump_words(d->a, h->env));
 			if (h->timeout_s > 0)
 				dump_setf(d, "timeout", "%d", h->timeout_s);
-			dump_setf(d, "origin", "hooks.%s[%zu]", kinds[k], i);
+			dump_set(d, "origin", h->origin);
 		}
 }
 
@@ -388,12 +388,12 @@ static void dump_network(struct dump *d, const struct plan *p)
 		dump_item(d, "rdt");
 		dump_set(d, "group", p->rdt.group);
 		dump_set(d, "monitor", p->rdt.monitor ? "yes" : NULL);
-		dump_set(d, "origin", "linux.intelRdt");
+		dump_set(d, "origin", p->rdt.origin);
 	}
 	for (size_t i = 0; i < p->rdt.n_line; i++) {
 		dump_item(d, "schema");
 		dump_set(d, "value", p->rdt.line[i]);
-		dump_set(d, "origin", "linux.intelRdt");
+		dump_set(d, "origin", p->rdt.origin);
 	}
 	for (size_t i = 0; i < p->n_netdev; i++) {
 		dump_item(d, "netdev");

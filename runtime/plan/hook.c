@@ -63,9 +63,11 @@ int plan_hook_build(struct plan *p, const struct plan_input *in, struct err *e)
 		p->hooks[k].v = arena_array(p->arena, kinds[k].n, sizeof(*p->hooks[k].v));
 		for (size_t i = 0; i < kinds[k].n; i++) {
 			struct err why = {0};
-			if (hook_one(p, &kinds[k].v[i], &p->hooks[k].v[p->hooks[k].n++], &why) < 0)
-				return err_set(e, why.code, "hooks.%s[%zu]%s", kinds[k].name, i,
-					       why.text);
+			struct plan_hook *h = &p->hooks[k].v[p->hooks[k].n++];
+
+			h->origin = arena_printf(p->arena, "hooks.%s[%zu]", kinds[k].name, i);
+			if (hook_one(p, &kinds[k].v[i], h, &why) < 0)
+				return err_set(e, why.code, "%s%s", h->origin, why.text);
 		}
 	}
 	return 0;

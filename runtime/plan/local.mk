@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 libgreffon_a_SOURCES += \
 	runtime/plan/build.c runtime/plan/plan.h \
+	runtime/plan/cdi.c runtime/plan/cdi.h \
 	runtime/plan/cgroup.c \
 	runtime/plan/convert.c runtime/plan/convert.h \
 	runtime/plan/creds.c \

@@ -312,6 +312,7 @@ struct plan_hook {
 	const char *path;
 	const char **argv, **env; /* NULL-terminated; env NULL: not given */
 	int timeout_s;		  /* 0: none */
+	const char *origin;
 };
 
 struct plan_hooks {
@@ -343,6 +344,7 @@ struct plan_rdt {
 	bool monitor;	/* a monitoring group of the container's own */
 	const char **line; /* of the schemata, in the order of writing */
 	size_t n_line;
+	const char *origin;
 };
 
 /* ---- the whole ---- */
@@ -378,6 +380,9 @@ struct plan {
 	size_t n_annotation;
 	const struct graft_edits
 		*graft; /* merged into the above already; NULL: nothing was asked */
+	/* the config with the edits of CDI files, which is what later commands have to see; NULL:
+	 * as it was read */
+	const struct oci_config *edited;
 };
 
 /* The folder of the container's NOTIFY_SOCKET where the caller's is of the abstract namespace or of

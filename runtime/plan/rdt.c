@@ -119,6 +119,7 @@ int plan_rdt_build(struct plan *p, const struct plan_input *in, struct err *e)
 	rdt->named = o->clos_id != NULL && o->clos_id[0] != '\0';
 	rdt->group = rdt->named ? o->clos_id : p->id;
 	rdt->monitor = o->enable_monitoring.v;
+	rdt->origin = "linux.intelRdt";
 	if (strcmp(rdt->group, "/") == 0)
 		rdt->group = "."; /* the default group is resctrl's own directory */
 	else if (!rdt_is_group(rdt->group))

@@ -72,6 +72,8 @@ static const struct graft_edits *record_graft_to(const struct record_doc_graft *
 	for (size_t i = 0; i < d->n_device; i++) {
 		const struct record_doc_graft_device *dev = &d->device[i];
 		int domain = graft_domain_find(dev->graft, strlen(dev->graft));
+		if (strcmp(dev->graft, graft_domain_name(GRAFT_DOMAINS)) == 0)
+			domain = GRAFT_DOMAINS; /* of a CDI file */
 		if (domain < 0)
 			continue; /* of a greffon that had another graft */
 		*ARENA_PUSH(a, &ed->device) = (struct graft_edit_device){
