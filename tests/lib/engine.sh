@@ -153,7 +153,7 @@ page_blocks() {
 	while block=$WORK/$1.$((++n)) && [ -e "$block" ]; do
 		first=$(head -n 1 "$block")
 		sed -i -e "$2" "$block"
-		ok "docs/$1: ${first:0:60}" timeout -k 5 120 bash -e "$block"
+		ok "docs/$1: ${first:0:60}" timeout -k 5 "${PAGE_SECONDS:-120}" bash -e "$block"
 	done
 	[ "$n" -gt 1 ] || fail "docs/$1: has commands"
 }
