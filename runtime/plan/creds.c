@@ -127,11 +127,13 @@ static int creds_caps(struct plan *p, const struct oci_capabilities *c, const st
 			       "process.capabilities.inheritable: must also be in bounding: %s",
 			       creds_cap_names(p->arena, bad));
 	bad = caps->ambient & ~(caps->permitted & caps->inheritable);
-	if (bad != 0)
+	caps->ambient &= ~bad;
+	/* root has its permitted set after execve(2) as well; buildah asks so in each step of a
+	 * build, with the inheritable set left empty (CVE-2022-29162) */
+	if (bad != 0 && p->creds.uid != 0)
 		log_warn("process.capabilities.ambient: left out, not in permitted and "
 			 "inheritable: %s",
 			 creds_cap_names(p->arena, bad));
-	caps->ambient &= ~bad;
 	return 0;
 }
 
@@ -221,10 +223,13 @@ int plan_creds_build(struct plan *p, const struct plan_input *in, struct err *e)
 	/* absent capabilities are no capabilities, as with the peers; also for a container without
 	 * a process */
 	c->caps.set = o != NULL && o->capabilities != NULL;
-	int r = creds_caps(p, c->caps.set ? o->capabilities : &none, in, e);
+	int r = 0;
+	if (o != NULL)
+		r = creds_user(p, o->user != NULL ? o->user : &nobody_said, e);
+	if (r == 0)
+		r = creds_caps(p, c->caps.set ? o->capabilities : &none, in, e);
 	if (r < 0 || o == NULL)
 		return r;
 	c->no_new_privs = o->no_new_privileges.v;
-	r = lsm_build(p, o, in->host, e);
-	return r == 0 ? creds_user(p, o->user != NULL ? o->user : &nobody_said, e) : r;
+	return lsm_build(p, o, in->host, e);
 }

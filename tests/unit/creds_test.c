@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "process_fixture.h"
 
+#include "base/log.h"
+
 #include <linux/capability.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -72,6 +75,25 @@ Test(creds, sets_the_kernel_would_refuse)
 		CAPS("{'bounding':['CAP_KILL'],'permitted':['CAP_KILL'],'ambient':['CAP_KILL']}"));
 	BUILDS(f, plan_creds_build);
 	cr_assert_eq(f.plan.creds.caps.ambient, 0);
+}
+
+/* root has the same capabilities without them; whoever else loses some has to hear it */
+Test(creds, ambient_left_out_is_told_to_others_than_root)
+{
+	struct log_sink sink = {memfd_create("log", 0), LOG_TEXT, LOG_LEVEL_WARNING};
+	char text[512] = {0};
+
+	log_setup(&sink);
+	FIXTURE(f,
+		CAPS("{'bounding':['CAP_KILL'],'permitted':['CAP_KILL'],'ambient':['CAP_KILL']}"));
+	BUILDS(f, plan_creds_build);
+	cr_assert_eq(pread(sink.fd, text, sizeof(text) - 1, 0), 0, "%s", text);
+	FIXTURE(g, PROCESS(",'user':{'uid':7,'gid':7},'capabilities':{'bounding':['CAP_KILL'],'"
+			   "permitted':['CAP_KILL'],'ambient':['CAP_KILL']}"));
+	BUILDS(g, plan_creds_build);
+	cr_assert_gt(pread(sink.fd, text, sizeof(text) - 1, 0), 0);
+	cr_assert_not_null(strstr(text, "process.capabilities.ambient: left out"));
+	close(sink.fd);
 }
 
 Test(creds, ids)
