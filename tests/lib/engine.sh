@@ -48,7 +48,7 @@ make_image() {
 	sum=$(sha256sum <"$d/layer.tar")
 	jq -n --arg sum "sha256:${sum%% *}" --argjson config "${3:-null}" '{architecture: "amd64", os: "linux",
 		config: ($config // {Env: ["PATH=/bin"], Cmd: ["/bin/sh"]}),
-		rootfs: {type: "layers", diff_ids: [$sum]}}' >"$d/config.json"
+		history: [{created_by: "busybox"}], rootfs: {type: "layers", diff_ids: [$sum]}}' >"$d/config.json"
 	jq -n --arg name "$1" '[{Config: "config.json", RepoTags: [$name], Layers: ["layer.tar"]}]' >"$d/manifest.json"
 	tar -C "$d" -cf "$2" manifest.json config.json layer.tar
 }
