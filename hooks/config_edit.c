@@ -162,7 +162,7 @@ static void config_libraries(struct config_editor *q, const char *self)
 	for (size_t i = 0; hooks != NULL && i < hooks->n_create_container; i++)
 		if (strcmp(hooks->create_container[i].path, self) == 0)
 			return;
-	if (q->ed->library.n == 0 && q->ed->mpi.mode == GRAFT_MPI_OFF)
+	if (!graft_libraries_asked(q->ed))
 		return;
 	struct oj_node *list = config_array(q, config_object(q, q->doc, "hooks"), stage);
 	struct oj_node *hook = oj_tree_push(list, OJ_NODE_OBJECT, q->a);

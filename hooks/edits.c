@@ -337,6 +337,23 @@ static void edits_profile(struct editor *q)
 	}
 }
 
+/* The libraries that drive the granted adapters. */
+static void edits_verbs(struct editor *q)
+{
+	struct graft_verbs *v = &q->out->verbs;
+
+	v->driver = arena_array(q->a, q->set.n, sizeof(*v->driver));
+	for (size_t i = 0; i < q->set.n; i++) {
+		const struct graft_device *dev = &q->inv->device.v[i];
+		if (dev->domain != GRAFT_RDMA || !q->set.on[i])
+			continue;
+		v->libs = q->options.libs;
+		if (dev->driver != NULL)
+			v->driver[v->n_driver++] = dev->driver;
+	}
+	v->source = q->r->want[GRAFT_RDMA].source;
+}
+
 static int edits_mpi(struct editor *q, const struct graft_want *w)
 {
 	struct graft_mpi *m = &q->out->mpi;
@@ -402,6 +419,8 @@ static int edits_domain(struct editor *q, enum graft_domain d)
 		return r;
 	edits_domain_devices(q, d);
 	edits_files(q, d);
+	if (d == GRAFT_RDMA)
+		edits_verbs(q);
 	return 0;
 }
 
@@ -433,6 +452,7 @@ int graft_edit(const struct graft_inventory *inv, const struct graft_request *r,
 	       struct err *e)
 {
 	struct editor q = {.inv = inv, .r = r, .policy = policy, .a = a, .out = out, .e = e};
+	q.options.libs = GRAFT_VERBS_AUTO;
 
 	*out = (struct graft_edits){.request = r, .inv = inv, .policy = policy};
 	if (r->none)

@@ -405,6 +405,20 @@ struct graft_mpi {
 	size_t n_profile;
 };
 
+enum graft_verbs_libs {
+	GRAFT_VERBS_NONE,
+	GRAFT_VERBS_AUTO, /* where the image has no provider for a device */
+	GRAFT_VERBS_HOST,
+};
+
+/* Libraries for granted RDMA devices (hooks/verbs.c). */
+struct graft_verbs {
+	enum graft_verbs_libs libs;
+	const char *source;  /* who asks */
+	const char **driver; /* the kernel's, of each device that has one */
+	size_t n_driver;
+};
+
 enum graft_pmi { GRAFT_PMI_OFF, GRAFT_PMI_SLURM, GRAFT_PMI_PMIX };
 
 struct graft_edits {
@@ -440,6 +454,7 @@ struct graft_edits {
 		const char *text; /* NULL: as it is */
 		size_t len;
 	} cache;
+	struct graft_verbs verbs;
 	struct graft_mpi mpi; /* found out by hooks/mpi.c */
 	enum graft_pmi pmi;   /* ... hooks/pmi.c */
 	int pmi_fd;	      /* the launcher's socket, which stays open; 0: none */

@@ -328,6 +328,7 @@ int hook_mount_all(struct hook_run *run, struct err *e)
 	if (mount_folder_is_there(&w)) {
 		run->ed->library.n = 0;
 		run->ed->mpi.mode = GRAFT_MPI_OFF;
+		run->ed->verbs.libs = GRAFT_VERBS_NONE;
 	}
 	int r = mount_libraries(&w);
 	if (r == 0)

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "hooks/mpi.h"
+#include "hooks/verbs.h"
 #include "host/host.h"
 
 /* What belongs to the C library comes from the image or not at all. */
@@ -288,6 +289,12 @@ static bool library_has_glibc(struct library_job *w)
 	return false;
 }
 
+bool graft_libraries_asked(const struct graft_edits *ed)
+{
+	return ed->library.n > 0 || ed->mpi.mode != GRAFT_MPI_OFF ||
+	       ed->verbs.libs != GRAFT_VERBS_NONE;
+}
+
 int graft_libraries(const struct host *h, const struct graft_image *image, struct arena *a,
 		    struct graft_edits *ed, struct err *e)
 {
@@ -296,13 +303,14 @@ int graft_libraries(const struct host *h, const struct graft_image *image, struc
 	struct ldcache merged;
 	int r = 0;
 
-	if (ed->library.n == 0 && ed->mpi.mode == GRAFT_MPI_OFF)
+	if (!graft_libraries_asked(ed))
 		return 0;
 	library_job_open(&w);
 	bool glibc = library_has_glibc(&w);
 	for (size_t i = 0; glibc && i < ed->library.n; i++)
 		library_ask(&w, &ed->library.v[i]);
-	if (ed->mpi.mode != GRAFT_MPI_OFF)
+	r = verbs_take(&w, glibc, e);
+	if (r == 0 && ed->mpi.mode != GRAFT_MPI_OFF)
 		r = mpi_swap(&w, glibc, e);
 	if (r < 0)
 		return r;

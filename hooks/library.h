@@ -30,7 +30,10 @@ struct graft_image {
 int graft_libraries(const struct host *h, const struct graft_image *image, struct arena *a,
 		    struct graft_edits *ed, struct err *e);
 
-/* ---- for hooks/mpi*.c ---- */
+/* Whether that would look at anything. */
+bool graft_libraries_asked(const struct graft_edits *ed);
+
+/* ---- for hooks/mpi*.c, hooks/verbs.c ---- */
 
 enum library_fate { LIBRARY_CHECKING, LIBRARY_TAKEN, LIBRARY_REFUSED };
 

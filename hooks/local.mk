@@ -40,7 +40,8 @@ libgreffon_a_SOURCES += \
 	hooks/stale.c \
 	hooks/tree.c hooks/tree.h \
 	hooks/trust.c hooks/trust.h \
-	hooks/values.c hooks/values.h
+	hooks/values.c hooks/values.h \
+	hooks/verbs.c hooks/verbs.h
 
 # Run by other runtimes, so static whatever the image's environment says to a loader.
 pkglibexec_PROGRAMS += greffon-hook

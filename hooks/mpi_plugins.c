@@ -24,16 +24,18 @@ static const struct mpi_plugin {
 	{"libpmix.so", "pmix", "mca_", false},
 	{"libucs.so", "ucx", "libuct_", true},
 	{"libfabric.so", "libfabric", "-fi.so", false},
+	{"libibverbs.so", "libibverbs", "-rdmav", false},
 };
 
 /* ---- plugins ---- */
 
-static void mpi_plugin_needs(struct library_job *w, const struct tree *t, const char *folder)
+static void mpi_plugin_needs(struct library_job *w, const struct tree *t, enum graft_domain d,
+			     const char *folder)
 {
 	struct tree_list names = tree_list(t, "%s", folder + 1);
 
 	for (size_t i = 0; i < names.n; i++) {
-		struct library_file f = {.domain = GRAFT_MPI,
+		struct library_file f = {.domain = d,
 					 .path = arena_printf(w->a, "%s/%s", folder, names.v[i]),
 					 .name = names.v[i]};
 		bool fits = true;
@@ -44,7 +46,7 @@ static void mpi_plugin_needs(struct library_job *w, const struct tree *t, const 
 		for (size_t k = 0; fits && k < f.elf.n_needed; k++)
 			fits = library_depend(w, &f, f.elf.needed[k]);
 		if (!fits)
-			library_left(w, GRAFT_MPI, f.path, f.problem);
+			library_left(w, d, f.path, f.problem);
 	}
 }
 
@@ -85,13 +87,13 @@ static void mpi_plugin_try(struct library_job *w, const struct tree *t, const st
 	if (mpi_has_mount(w, target))
 		return;
 	*ARENA_PUSH(w->a, &w->ed->mount) = (struct graft_edit_mount){
-		.domain = GRAFT_MPI,
+		.domain = f->domain,
 		.source = source,
 		.target = target,
 		.exec = true,
 		.why = arena_printf(w->a, "plugins of %s", f->path),
 	};
-	mpi_plugin_needs(w, t, source);
+	mpi_plugin_needs(w, t, f->domain, source);
 }
 
 /* The folder of the file that path is or leads to by its last link. */
@@ -123,7 +125,7 @@ void mpi_plugins(struct library_job *w)
 	for (size_t i = 0; i < w->file.n; i++) {
 		const struct library_file *f = w->file.v[i];
 
-		if (f->domain != GRAFT_MPI || f->fate != LIBRARY_TAKEN)
+		if ((f->domain != GRAFT_MPI && f->domain != GRAFT_RDMA) || f->fate != LIBRARY_TAKEN)
 			continue;
 		for (size_t k = 0; k < ARRAY_LEN(mpi_plugin_folders); k++)
 			if (strncmp(f->name, mpi_plugin_folders[k].library,

@@ -377,15 +377,32 @@ static int select_list(struct selector *q, const char *list)
 	return r;
 }
 
+static bool select_libs(const char *word, enum graft_verbs_libs *out)
+{
+	static const char *const words[] = {[GRAFT_VERBS_NONE] = "libs=none",
+					    [GRAFT_VERBS_AUTO] = "libs=auto",
+					    [GRAFT_VERBS_HOST] = "libs=host"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strcmp(word, words[i]) == 0) {
+			*out = (enum graft_verbs_libs)i;
+			return true;
+		}
+	return false;
+}
+
 static int select_parse_options(struct selector *q, const char *value, struct select_options *out)
 {
 	const char *text = strchr(value, ';');
 	char *rest = text == NULL ? NULL : arena_strdup(q->a, text + 1);
 
 	for (char *word = strsep(&rest, ";"); word != NULL; word = strsep(&rest, ";")) {
+		if (q->d == GRAFT_RDMA && select_libs(word, &out->libs))
+			continue;
 		if (q->d != GRAFT_RDMA || strcmp(word, "mad") != 0)
 			return graft_refuse(q->e, EINVAL, q->d, "VALUE",
-					    "%s: '%.60s' is no option of it; rdma has 'mad'",
+					    "%s: '%.60s' is no option of it; rdma has 'mad' and "
+					    "'libs=auto', 'host' or 'none'",
 					    q->want->source, word);
 		if (!q->policy->mad)
 			return graft_refuse(q->e, EACCES, q->d, "DENIED",

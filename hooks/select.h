@@ -13,6 +13,7 @@ struct select_set {
 /* What rdma's list may say behind ';'. */
 struct select_options {
 	bool mad;
+	enum graft_verbs_libs libs;
 };
 
 void select_init(struct select_set *s, const struct graft_inventory *inv, struct arena *a);

@@ -146,7 +146,9 @@ static const char *graft_folder(const struct grafter *g)
 
 static enum graft_domain graft_library_domain(const struct graft_edits *ed)
 {
-	return ed->library.n > 0 ? ed->library.v[0].domain : GRAFT_MPI;
+	if (ed->library.n > 0)
+		return ed->library.v[0].domain;
+	return ed->mpi.mode != GRAFT_MPI_OFF ? GRAFT_MPI : GRAFT_RDMA;
 }
 
 /* The container as the loader will find it: what the config mounts lies over the rootfs. */
@@ -173,8 +175,7 @@ static int graft_libraries_find(struct grafter *g)
 	const char *folder = graft_folder(g);
 	struct graft_image to;
 
-	if ((g->edits->library.n == 0 && g->edits->mpi.mode == GRAFT_MPI_OFF) ||
-	    g->in->host->captured || p->rootfs == NULL)
+	if (!graft_libraries_asked(g->edits) || g->in->host->captured || p->rootfs == NULL)
 		return 0;
 	autoclose int image = open(p->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (image < 0)

@@ -73,7 +73,7 @@ static void refused(const char *before, const char *why)
 	"'uid':0,'gid':0}"
 #define VERBS_RULE "{'allow':true,'type':'c','major':231,'minor':192,'access':'rw'}"
 #define DENY "{'allow':false,'access':'rwm'}"
-#define RDMA "'annotations':{'org.greffon.graft.rdma':'mlx5_0'}"
+#define RDMA "'annotations':{'org.greffon.graft.rdma':'mlx5_0;libs=none'}"
 
 Test(config_edit, what_is_not_known_stays_as_it_is)
 {
@@ -128,6 +128,21 @@ Test(config_edit, the_process)
 		"'hooks':{'createContainer':[{'path':'" SELF "','args':['greffon-hook',"
 		"'createContainer'],'env':['PATH=/usr/sbin:/usr/bin:/sbin:/"
 		"bin'],'timeout':10}]}}\n");
+}
+
+Test(config_edit, whether_the_image_has_a_provider_is_seen_later)
+{
+	struct graft_fixture f;
+
+	fixture_new(&f);
+	fixture_gpus(&f);
+	fixture_file(&f, "nodes.tsv", "/dev/infiniband/uverbs0\tc\t231\t192\t0660\t0\t1027\n");
+	fixture_file(&f, "etc/greffon/graft.json", POLICY);
+	const char *out = edit(&f, quoted(&f, "{'ociVersion':'1.2.0','annotations':{"
+					      "'org.greffon.graft.rdma':'mlx5_0'}}"));
+	cr_assert_not_null(out, "%s", f.e.text);
+	cr_assert_not_null(strstr(out, "\"createContainer\":[{\"path\":\"" SELF "\""), "%s", out);
+	fixture_done(&f);
 }
 
 Test(config_edit, groups_are_those_of_the_container)
