@@ -406,7 +406,9 @@ static void cgroup_mount(int root)
 }
 
 /* A masked file shows /dev/null, a masked directory an empty read-only tmpfs. Which of them exist
- * depends on the kernel: a clone that found no target is kept for the next path. */
+ * depends on the kernel: what found no target is kept for the next path. Before Linux 6.15 a mount
+ * that is nowhere attached can't be cloned (EINVAL): the first directory gets the tmpfs itself, the
+ * others clones of it. */
 static void paths_mask(int root)
 {
 	static const char *const files[] = {
@@ -415,7 +417,7 @@ static void paths_mask(int root)
 	static const char *const dirs[] = {"proc/acpi", "sys/firmware", "proc/scsi"};
 	static const struct fs empty = {"tmpfs", NULL, MOUNT_ATTR_RDONLY, {{NULL, NULL}}};
 	int null = -EBADF;
-	int dir = fs_mount(root, &empty);
+	int dir = fs_mount(root, &empty), attached = 0;
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		if (null < 0)
@@ -428,11 +430,14 @@ static void paths_mask(int root)
 		}
 	}
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-		int tree = sys_open_tree(dir, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+		int tree = attached ? sys_open_tree(dir, "", OPEN_TREE_CLONE | AT_EMPTY_PATH) : dir;
 
-		if (tree < 0 || (sys_move_mount(tree, root, dirs[i]) < 0 && errno != ENOENT))
+		if (tree >= 0 && sys_move_mount(tree, root, dirs[i]) == 0)
+			attached = 1;
+		else if (tree < 0 || errno != ENOENT)
 			fail("mask", dirs[i]);
-		(void)close(tree);
+		if (tree != dir)
+			(void)close(tree);
 	}
 	(void)close(dir);
 }
