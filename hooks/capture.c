@@ -51,6 +51,7 @@ static const char *const capture_also[] = {
 	"sys/fs/cgroup/cgroup.subtree_control",
 	"sys/kernel/security/lsm",
 	"sys/module/amdgpu/version",
+	"sys/module/apparmor/parameters/enabled",
 	"sys/module/gdrdrv/version",
 	"sys/module/hfi1/version",
 	"sys/module/mlx5_core/version",
@@ -313,6 +314,8 @@ int graft_capture(const struct host *h, bool anonymize, struct arena *a, struct 
 	/* what makes a tree of a node, also of one without any device */
 	(void)capture_path(&c, "proc");
 	(void)capture_path(&c, "sys");
+	/* whether systemd is there; the units below are nobody's business */
+	(void)capture_path(&c, "run/systemd/system");
 	for (size_t i = 0; i < ARRAY_LEN(capture_also); i++)
 		capture_saw(&c, capture_also[i], true);
 	capture_mountinfo(&c);
