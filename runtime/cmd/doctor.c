@@ -11,6 +11,7 @@
 #include "cmd/document.h"
 #include "cmd/graft.h"
 #include "cmd/hardening.h"
+#include "hooks/cdi.h"
 #include "hooks/tree.h"
 #include "host/cgroupfs.h"
 #include "host/host.h"
@@ -325,6 +326,50 @@ static void doctor_memlock(struct doctor *d)
 			  (unsigned long long)lock.rlim_max);
 }
 
+/* One line a file: a GPU that changed its number is in dozens of a vendor's devices. */
+static void doctor_cdi_file(struct doctor *d, const struct cdi_findings *f, size_t first)
+{
+	const struct cdi_finding *x = &f->v[first];
+	size_t more = 0;
+
+	for (size_t i = 0; i < f->n; i++) {
+		if (strcmp(f->v[i].file, x->file) != 0)
+			continue;
+		if (i < first)
+			return;
+		more += i > first;
+	}
+	char *text = arena_printf(d->c.a, "%s: %s%s%s", x->file, x->device != NULL ? x->device : "",
+				  x->device != NULL ? ": " : "", x->text);
+	/* what a file says goes to a terminal */
+	for (char *c = text; *c != '\0'; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	if (more > 0)
+		text = arena_printf(d->c.a, "%s (and %zu more: greffon graft cdi --check)", text,
+				    more);
+	check_add(&d->c, x->unread ? CHECK_WARN : CHECK_FAIL, "cdi", x->remedy, "%s", text);
+}
+
+/* What `greffon graft cdi --check` finds. Nothing is said of a node without such files. */
+static void doctor_cdi(struct doctor *d, const struct graft_policy *policy)
+{
+	struct cdi_files files = {0};
+	struct cdi_findings found = {0};
+	struct err why = {0};
+
+	if (cdi_read_dirs(&d->h, policy->cdi.dirs, policy->cdi.n_dirs, d->c.a, &files, &why) < 0) {
+		check_add(&d->c, CHECK_WARN, "cdi", NULL, "%s", why.text);
+		return;
+	}
+	cdi_check(&d->h, &files, d->c.a, &found);
+	for (size_t i = 0; i < found.n; i++)
+		doctor_cdi_file(d, &found, i);
+	if (files.n > 0 && found.n == 0)
+		check_add(&d->c, CHECK_OK, "cdi", NULL, "%zu CDI files, none of them stale",
+			  files.n);
+}
+
 static void doctor_grafts(struct doctor *d)
 {
 	struct graft_policy policy;
@@ -336,6 +381,8 @@ static void doctor_grafts(struct doctor *d)
 			  "until it is mended nothing is grafted, see greffon.conf(5)", "%s",
 			  why.text);
 	graft_checks(&d->c, &d->h, &d->inv, readable ? &policy : NULL);
+	if (readable)
+		doctor_cdi(d, &policy);
 }
 
 /* ---- printing ---- */

@@ -67,6 +67,16 @@ broken() {
 	put etc/greffon/graft.json '{"version": 1, "enabel": []}'
 	finds "a policy file that is wrong" 1 "*fail  policy *graft.json*enabel*mend: *greffon.conf(5)*"
 	healthy
+	put etc/cdi/gone.json '{"cdiVersion": "0.5.0", "kind": "example.com/gpu", "devices": [
+		{"name": "0", "containerEdits": {"deviceNodes": [{"path": "/dev/gone0"}]}},
+		{"name": "1", "containerEdits": {"deviceNodes": [{"path": "/dev/gone1"}]}}]}'
+	finds "a CDI file that is stale, once" 1 "*fail  cdi *gone.json: example.com/gpu=0: */dev/gone0* (and 1 more: *mend: *1 wrong*"
+	put etc/cdi/gone.json '{"cdiVersion": "0.5.0", "kind": "example.com/gpu", "devices": [
+		{"name": "0", "containerEdits": {"env": ["A=b"]}}]}'
+	finds "... and one that is not" 0 "*ok    cdi *1 CDI file*"
+	put etc/cdi/gone.json '{"cdiVersion": '
+	finds "... and one that is broken" 0 "*warn  cdi *gone.json*"
+	healthy
 	put sys/class/infiniband_verbs/uverbs0/dev 231:192
 	put sys/class/infiniband_verbs/uverbs0/ibdev rxe0
 	put sys/class/infiniband/rxe0/ports/1/state '4: ACTIVE'
