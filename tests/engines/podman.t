@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # podman and buildah, the distribution's, with the runtime under test as "greffon", as dist/podman/greffon.conf has it:
 # builds, pods, networks, user namespaces, cgroups, readiness, health checks, devices of a CDI specification, the rest
-# of podman's commands; then docs/podman.md. They run in a mount and a network namespace of the test's own, with a copy
-# of /etc and an empty /run. tests/integration/podman.t has the containers' life.
+# of podman's commands; then the commands of docs/podman.md and docs/moving.md. They run in a mount and a network
+# namespace of the test's own, with a copy of /etc and an empty /run. tests/integration/podman.t has the containers' life.
 [ "${PODMAN_T_INSIDE:-}" ] || [ "$(id -u)" != 0 ] || PODMAN_T_INSIDE=1 exec unshare -m --propagation private bash "$0"
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/engine.sh"
@@ -404,13 +404,24 @@ page() {
 	sed "s|^greffon = .*|greffon = [\"$runtime_path\"]|" "$lib_top/dist/podman/greffon.conf" >"$WORK/greffon.conf"
 	mkdir "$WORK/site"
 	cd "$WORK/site" || return
-	page_blocks podman.md "s|[^ ]*/examples/podman/greffon.conf|$WORK/greffon.conf|
+	local script
+	script="s|[^ ]*/examples/podman/greffon.conf|$WORK/greffon.conf|
 		1 { /^# as a plain user\$/ { s//as_guest <<'EOF'/; :a; n; ba } }
 		/^podman .*--network/!s/^podman run /podman run --network none /
 		s/^podman run /podman run --cgroup-parent ${CG//\//\\/} /
 		s/^podman pod create /podman pod create --cgroup-parent ${CG//\//\\/} /
 		s/^podman build /podman build --network none /
-		s/^buildah run /buildah run --network none /"
+		s/^buildah run /buildah run --network none /
+		s|/bin/busybox |$(command -v busybox) |"
+	page_blocks podman.md "$script"
+	if ! [[ $("$runtime_path" --version) == greffon* ]]; then
+		skip "docs/moving.md" "it is about greffon's own commands"
+	elif ! command -v runc >/dev/null; then
+		skip "docs/moving.md" "runc is not installed"
+	else
+		ln -s "$runtime_path" "$EB/greffon"
+		page_blocks moving.md "$script"
+	fi
 	cd "$lib_top" || return
 }
 
