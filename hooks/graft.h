@@ -250,6 +250,12 @@ struct graft_policy;
 int graft_request_read(const struct oci_config *c, const struct graft_policy *policy,
 		       struct arena *a, struct graft_request *out, struct err *e);
 
+/* The same of options of `greffon update --graft`, trusted like annotations; what the policy gives
+ * to every container it has given already. */
+int graft_request_options(const struct oci_map_entry *want, size_t n,
+			  const struct graft_policy *policy, struct arena *a,
+			  struct graft_request *out, struct err *e);
+
 /* The domains that a request can't be answered without; 0: nothing is asked. */
 unsigned int graft_request_domains(const struct graft_request *r);
 
@@ -360,6 +366,8 @@ struct graft_edit_mount {
 	 */
 	const char *soname;
 	int elf_class;
+	const char **alias; /* more names that the loader looks for */
+	size_t n_alias;
 	bool exec;     /* may be executed or mapped so; else noexec. Always ro, nosuid, nodev */
 	bool optional; /* the source may vanish until it is opened: no error */
 	bool job;      /* of the user's job: writable, and the user's own may be mounted */
@@ -433,7 +441,7 @@ struct graft_edits {
 	struct graft_edit_mounts {
 		struct graft_edit_mount *v;
 		size_t n, cap;
-	} mount;
+	} mount, had; /* had: mounted by earlier grafts of the same container */
 	struct graft_edit_envs {
 		struct graft_edit_env *v;
 		size_t n, cap;
@@ -500,6 +508,10 @@ int graft_stale_check(const struct host *h, const char *path, dev_t dev, const c
  */
 int graft_resolve(const struct host *h, const struct oci_config *c, struct arena *a,
 		  struct graft_edits **out, struct err *e);
+
+/* The same for what a running container is to get in addition; *out is never NULL then. */
+int graft_resolve_options(const struct host *h, const struct oci_map_entry *want, size_t n,
+			  struct arena *a, struct graft_edits **out, struct err *e);
 
 /* In the state that greffon gives to a container's hooks when it has grafted itself: nothing is
  * left to be done. */

@@ -252,6 +252,8 @@ static void library_mounts(struct library_job *w, struct library_entries *entry)
 		if (f->fate != LIBRARY_TAKEN)
 			continue;
 		library_mount(w, f, x.path, f->why);
+		w->ed->mount.v[w->ed->mount.n - 1].alias = f->alias;
+		w->ed->mount.v[w->ed->mount.n - 1].n_alias = f->n_alias;
 		for (size_t k = 0; k < f->n_over; k++)
 			library_mount(w, f, f->over[k],
 				      arena_printf(w->a, "%s; found there past the cache", f->why));
@@ -260,6 +262,29 @@ static void library_mounts(struct library_job *w, struct library_entries *entry)
 		*ARENA_PUSH(w->a, entry) = x;
 		for (size_t k = 0; k < f->n_alias; k++) {
 			x.name = f->alias[k];
+			*ARENA_PUSH(w->a, entry) = x;
+		}
+	}
+}
+
+/* Those of earlier grafts, which the cache goes on naming; a new one of the same name is preferred.
+ */
+static void library_had(struct library_job *w, struct library_entries *entry)
+{
+	size_t folder = strlen(w->to->folder);
+
+	for (size_t i = 0; i < w->ed->had.n; i++) {
+		const struct graft_edit_mount *m = &w->ed->had.v[i];
+		struct ldcache_entry x = {.flags = ldcache_flags(w->image.machine, w->image.class),
+					  .name = m->soname,
+					  .path = m->target};
+
+		if (m->soname == NULL || strncmp(m->target, w->to->folder, folder) != 0 ||
+		    m->target[folder] != '/' || library_taken(w, m->soname) != NULL)
+			continue;
+		*ARENA_PUSH(w->a, entry) = x;
+		for (size_t k = 0; k < m->n_alias; k++) {
+			x.name = m->alias[k];
 			*ARENA_PUSH(w->a, entry) = x;
 		}
 	}
@@ -303,7 +328,7 @@ int graft_libraries(const struct host *h, const struct graft_image *image, struc
 	struct ldcache merged;
 	int r = 0;
 
-	if (!graft_libraries_asked(ed))
+	if (!graft_libraries_asked(ed) && ed->had.n == 0)
 		return 0;
 	library_job_open(&w);
 	bool glibc = library_has_glibc(&w);
@@ -315,6 +340,7 @@ int graft_libraries(const struct host *h, const struct graft_image *image, struc
 	if (r < 0)
 		return r;
 	library_mounts(&w, &entry);
+	library_had(&w, &entry);
 	if (entry.n == 0)
 		return 0;
 	ldcache_merge(&w.image.cache, entry.v, entry.n, a, &merged);

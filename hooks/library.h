@@ -23,9 +23,9 @@ struct graft_image {
  * (hooks/mpi.h). Nothing is executed.
  *
  * Adds to ed->mount: libraries to image->folder, programs to the host's own place; to ed->left what
- * was looked at and not taken; and sets ed->cache, the image's loader cache with the libraries in
- * it. Reads below h->root and the image only; what both say is bounded and checked. -ELIBBAD: the
- * MPI that was asked for does not fit.
+ * was looked at and not taken; and sets ed->cache, the image's loader cache with the libraries and
+ * those of ed->had in it. Reads below h->root and the image only; what both say is bounded and
+ * checked. -ELIBBAD: the MPI that was asked for does not fit.
  */
 int graft_libraries(const struct host *h, const struct graft_image *image, struct arena *a,
 		    struct graft_edits *ed, struct err *e);

@@ -367,6 +367,20 @@ int graft_request_read(const struct oci_config *c, const struct graft_policy *po
 	return 0;
 }
 
+int graft_request_options(const struct oci_map_entry *want, size_t n,
+			  const struct graft_policy *policy, struct arena *a,
+			  struct graft_request *out, struct err *e)
+{
+	struct request_reader q = {.a = a, .policy = policy, .out = out, .e = e};
+	int r = 0;
+
+	*out = (struct graft_request){0};
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = request_set(&q, want[i].key, want[i].value,
+				arena_printf(a, "--graft %s", want[i].key), GRAFT_FROM_ANNOTATION);
+	return r == 0 ? request_profile(&q) : r;
+}
+
 unsigned int graft_request_domains(const struct graft_request *r)
 {
 	unsigned int domains = 0;

@@ -53,13 +53,26 @@ static int resolve_load(const struct host *h, const struct oci_config *c, struct
 	return r;
 }
 
+/* *request to *out, which keeps all three. */
+static int resolve_edit(const struct host *h, const struct graft_request *request,
+			const struct graft_policy *policy, struct arena *a,
+			struct graft_edits **out, struct err *e)
+{
+	struct graft_edits *edits = arena_new(a, struct graft_edits);
+	struct graft_inventory *inv = arena_new(a, struct graft_inventory);
+	int r = graft_discover(h, graft_request_domains(request), a, inv, e);
+
+	if (r == 0)
+		r = graft_edit(inv, request, policy, a, edits, e);
+	if (r == 0)
+		*out = edits;
+	return r;
+}
+
 int graft_resolve(const struct host *h, const struct oci_config *c, struct arena *a,
 		  struct graft_edits **out, struct err *e)
 {
 	struct graft_request *request = arena_new(a, struct graft_request);
-	struct graft_edits *edits = arena_new(a, struct graft_edits);
-	/* the edits keep both */
-	struct graft_inventory *inv = arena_new(a, struct graft_inventory);
 	struct graft_policy *policy = arena_new(a, struct graft_policy);
 	int r = resolve_check_numbers(h, c, a, e);
 
@@ -68,12 +81,20 @@ int graft_resolve(const struct host *h, const struct oci_config *c, struct arena
 		r = resolve_load(h, c, a, policy, request, e);
 	if (r < 0 || !resolve_asks(request))
 		return r;
-	r = graft_discover(h, graft_request_domains(request), a, inv, e);
+	return resolve_edit(h, request, policy, a, out, e);
+}
+
+int graft_resolve_options(const struct host *h, const struct oci_map_entry *want, size_t n,
+			  struct arena *a, struct graft_edits **out, struct err *e)
+{
+	struct graft_request *request = arena_new(a, struct graft_request);
+	struct graft_policy *policy = arena_new(a, struct graft_policy);
+	int r = graft_policy_load(h, a, policy, e);
+
+	*out = NULL;
 	if (r == 0)
-		r = graft_edit(inv, request, policy, a, edits, e);
-	if (r == 0)
-		*out = edits;
-	return r;
+		r = graft_request_options(want, n, policy, a, request, e);
+	return r < 0 ? r : resolve_edit(h, request, policy, a, out, e);
 }
 
 int graft_notes_tell(const struct graft_edits *ed, struct err *e)

@@ -52,8 +52,9 @@ int container_exec(const struct store_entry *en, const struct record *rec, const
 		   const struct host *h, const struct container_exec_options *o, struct err *e);
 
 /* Adds the plan's mounts (plan_mounts_build(), whose types these are) to a running container, all
- * of them or none, or removes what is mounted at their destinations, the last one first. */
-enum container_mounts { CONTAINER_MOUNTS_ADD, CONTAINER_MOUNTS_REMOVE };
+ * of them or none, or removes what is mounted at their destinations, the last one first; _UNGRAFT:
+ * takes away what plan_hot_gone() says. */
+enum container_mounts { CONTAINER_MOUNTS_ADD, CONTAINER_MOUNTS_REMOVE, CONTAINER_MOUNTS_UNGRAFT };
 int container_mounts(const struct record *rec, const struct plan *p, const struct host *h,
 		     int types, enum container_mounts how, struct err *e);
 

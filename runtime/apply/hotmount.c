@@ -6,6 +6,7 @@
 #include "apply/birth.h"
 #include "apply/container.h"
 #include "apply/exec.h"
+#include "apply/hotmount.h"
 #include "apply/mount_open.h"
 #include "sys/path.h"
 #include "sys/sys.h"
@@ -41,9 +42,7 @@ static int hotmount_open(struct birth *b, struct err *e)
 	return 0;
 }
 
-/* What is open as fd, whatever has its name by now; through the trusted procfs, since umount2(2)
- * takes nothing but a path. */
-static int hotmount_detach(const struct procfs *pf, int fd)
+int hotmount_detach(const struct procfs *pf, int fd)
 {
 	char rel[40];
 
@@ -129,6 +128,11 @@ static _Noreturn void hotmount_script_remove(struct init *in)
 	hotmount_script(in, hotmount_remove);
 }
 
+static _Noreturn void hotmount_script_ungraft(struct init *in)
+{
+	hotmount_script(in, hotgraft_remove);
+}
+
 static int hotmount_result(struct birth *b, struct err *e)
 {
 	int status = 0;
@@ -147,6 +151,11 @@ static int hotmount_result(struct birth *b, struct err *e)
 int container_mounts(const struct record *rec, const struct plan *p, const struct host *h,
 		     int types, enum container_mounts how, struct err *e)
 {
+	static void (*const scripts[])(struct init *) = {
+		[CONTAINER_MOUNTS_ADD] = hotmount_script_add,
+		[CONTAINER_MOUNTS_REMOVE] = hotmount_script_remove,
+		[CONTAINER_MOUNTS_UNGRAFT] = hotmount_script_ungraft,
+	};
 	struct arena a __attribute__((cleanup(arena_done))) = {0};
 	__attribute__((cleanup(birth_done))) struct birth b = BIRTH_EMPTY;
 	struct join_exec target = {.root = FD_NONE};
@@ -168,8 +177,7 @@ int container_mounts(const struct record *rec, const struct plan *p, const struc
 	b.init.in_cgroup =
 		true; /* it stays in the runtime's: nothing is charged to the container */
 	b.init.target = &target;
-	r = birth_clone(
-		&b, how == CONTAINER_MOUNTS_ADD ? hotmount_script_add : hotmount_script_remove, e);
+	r = birth_clone(&b, scripts[how], e);
 	if (r == 0)
 		r = hotmount_result(&b, e);
 	else

@@ -45,7 +45,7 @@ libgreffon_a_SOURCES += \
 	runtime/apply/mount_open.c runtime/apply/mount_open.h \
 	runtime/apply/root.c
 libgreffon_a_SOURCES += runtime/apply/family.c runtime/apply/family.h \
-	runtime/apply/hotmount.c runtime/apply/exec.h \
+	runtime/apply/hotgraft.c runtime/apply/hotmount.c runtime/apply/hotmount.h runtime/apply/exec.h \
 	runtime/apply/netdev.c runtime/apply/netdev.h \
 	runtime/apply/ready.c runtime/apply/ready.h
 

@@ -41,6 +41,7 @@ libgreffon_a_SOURCES += \
 	runtime/cmd/table.c \
 	runtime/cmd/target.c runtime/cmd/target.h \
 	runtime/cmd/update.c \
+	runtime/cmd/update_graft.c runtime/cmd/update_graft.h runtime/cmd/update_ungraft.c \
 	runtime/cmd/version.c runtime/cmd/version.h
 
 # What the program was built from. Written only when it changed, so that nothing is compiled for nothing.

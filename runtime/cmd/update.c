@@ -2,10 +2,12 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "apply/seal.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "cgroup/update.h"
 #include "cmd/target.h"
+#include "cmd/update_graft.h"
 #include "host/host.h"
 #include "libocispec/oci.h"
 #include "plan/graft.h"
@@ -18,6 +20,7 @@ struct update_options {
 		*cpu_rt_runtime, *cpuset_cpus, *cpuset_mems, *cpu_idle, *memory,
 		*memory_reservation, *memory_swap, *pids_limit;
 	const char *l3_cache_schema, *mem_bw_schema;
+	struct cmd_list graft, ungraft;
 };
 
 #define UPDATE_OPTION(name, letter, member, value, help)                                           \
@@ -50,6 +53,10 @@ static const struct cmd_option update_options[] = {
 	UPDATE_OPTION("pids-limit", 0, pids_limit, "N", "number of tasks, -1 for no limit"),
 	UPDATE_OPTION("l3-cache-schema", 0, l3_cache_schema, "SCHEMA", "L3 cache of Intel RDT"),
 	UPDATE_OPTION("mem-bw-schema", 0, mem_bw_schema, "SCHEMA", "memory bandwidth of Intel RDT"),
+	{"graft", 0, CMD_LIST, offsetof(struct update_options, graft), "KEY=VALUE",
+	 "graft devices such as gpu=0 into the running container"},
+	{"ungraft", 0, CMD_LIST, offsetof(struct update_options, ungraft), "KEY[=VALUE]",
+	 "take what was grafted out of it again"},
 	{"kernel-memory", 0, CMD_IGNORED_VALUE, 0, "BYTES",
 	 "ignored: kernels have no such limit any more"},
 	{"kernel-memory-tcp", 0, CMD_IGNORED_VALUE, 0, "BYTES",
@@ -242,6 +249,44 @@ static int update_rdt(struct target *t, const struct update_options *o, struct e
 	return 0;
 }
 
+/* The container as every update needs it. */
+static int update_open(struct target *t, const struct cmd_global *g, const char *id, struct err *e)
+{
+	int r = target_open(t, g, id, STORE_LOCK, e);
+
+	if (r < 0)
+		return r;
+	if (t->status == STATUS_STOPPED || t->status == STATUS_CREATING)
+		return err_set(e, ESRCH,
+			       "cannot update a container that is %s: container not running",
+			       status_name(t->status));
+	if (t->cgroup.n == 0)
+		return err_set(e, ENOENT, "cannot update: the container has no cgroup of its own");
+	return 0;
+}
+
+/* One call is done or not done: what would need two undos is two calls. */
+static int update_grafts(const struct cmd_global *g, const struct update_options *o, const char *id,
+			 struct err *e)
+{
+	autotarget struct target t = TARGET_EMPTY;
+	struct update_options limits = *o;
+
+	limits.graft = limits.ungraft = (struct cmd_list){0};
+	for (size_t i = 0; i < sizeof(limits); i++)
+		if (((const char *)&limits)[i] != 0)
+			return err_set(e, EINVAL,
+				       "--graft and --ungraft can't be given with limits: call "
+				       "update twice");
+	if (o->graft.n > 0 && o->ungraft.n > 0)
+		return err_set(e, EINVAL,
+			       "--graft and --ungraft can't be given together: call update twice");
+	int r = seal_self(g->argv, g->envp, e); /* it enters the container */
+	if (r == 0)
+		r = update_open(&t, g, id, e);
+	return r < 0 ? r : update_graft(g, &t, &o->graft, &o->ungraft, e);
+}
+
 static int update_run(const struct cmd_global *g, const void *options, int n, char **operands,
 		      struct err *e)
 {
@@ -249,21 +294,16 @@ static int update_run(const struct cmd_global *g, const void *options, int n, ch
 	autotarget struct target t = TARGET_EMPTY;
 	struct oci_resources *res = NULL;
 	struct plan p;
-	int r = o->resources != NULL ? update_from_file(o->resources, g->arena, &res, e)
-				     : update_from_options(o, g->arena, &res, e);
 
 	(void)n;
+	if (o->graft.n + o->ungraft.n > 0)
+		return update_grafts(g, o, operands[0], e);
+	int r = o->resources != NULL ? update_from_file(o->resources, g->arena, &res, e)
+				     : update_from_options(o, g->arena, &res, e);
 	if (r == 0)
-		r = target_open(&t, g, operands[0], STORE_LOCK, e);
-	if (r < 0)
-		return r;
-	if (t.status == STATUS_STOPPED || t.status == STATUS_CREATING)
-		return err_set(e, ESRCH,
-			       "cannot update a container that is %s: container not running",
-			       status_name(t.status));
-	if (t.cgroup.n == 0)
-		return err_set(e, ENOENT, "cannot update: the container has no cgroup of its own");
-	r = update_complete(&t.cgroup, res, g->arena, e);
+		r = update_open(&t, g, operands[0], e);
+	if (r == 0)
+		r = update_complete(&t.cgroup, res, g->arena, e);
 	if (r == 0)
 		r = update_plan(&t, res, &p, g->arena, e);
 	if (r == 0)

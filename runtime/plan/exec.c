@@ -12,8 +12,7 @@ static void exec_annotations(struct plan *p, const struct oci_config *c)
 			(struct plan_annotation){c->annotations[i].key, c->annotations[i].value};
 }
 
-/* Nothing is made: all of it is joined, through the container's init. */
-static int exec_join(struct plan *p, const struct host *h)
+int plan_exec_join(struct plan *p, const struct host *h)
 {
 	int types = p->ns.create | p->ns.joined;
 
@@ -50,7 +49,7 @@ int plan_exec_build(struct plan *p, struct arena *a, const struct plan_input *in
 		return r;
 	if (p->process.argv == NULL)
 		return err_set(e, EINVAL, "process.args: must name a program");
-	*out_types = exec_join(p, in->host);
+	*out_types = plan_exec_join(p, in->host);
 	return 0;
 }
 
@@ -78,6 +77,6 @@ int plan_mounts_build(struct plan *p, struct arena *a, const struct plan_input *
 							    : "a copied link");
 	}
 	if (r == 0)
-		*out_types = exec_join(p, in->host);
+		*out_types = plan_exec_join(p, in->host);
 	return r;
 }

@@ -21,3 +21,7 @@ int plan_exec_build(struct plan *p, struct arena *a, const struct plan_input *in
  */
 int plan_mounts_build(struct plan *p, struct arena *a, const struct plan_input *in, int *out_types,
 		      struct err *e);
+
+/* After plan_ns_build(): nothing is made, all of it is joined, through the container's init.
+ * Returns types as above. */
+int plan_exec_join(struct plan *p, const struct host *h);

@@ -14,6 +14,7 @@
 #include "libocispec/oci.h"
 #include "plan/device.h"
 #include "plan/graft.h"
+#include "plan/graft_merge.h"
 #include "plan/limits.h"
 #include "sys/path.h"
 
@@ -23,13 +24,6 @@
  * made of them, or the unit's DeviceAllow (plan/unit.c, which comes after), holds them from the
  * first moment and whenever it is made again.
  */
-
-struct grafter {
-	struct plan *p;
-	const struct plan_input *in;
-	struct graft_edits *edits;
-	struct err *e;
-};
 
 static const char *graft_origin(struct plan *p, enum graft_domain d, const char *why)
 {
@@ -91,7 +85,7 @@ void plan_graft_rules(struct plan *p, const struct graft_edits *ed)
 	}
 }
 
-static int graft_devices(struct grafter *g)
+int plan_graft_devices(struct grafter *g)
 {
 	struct plan *p = g->p;
 	/* in the host's /dev they are already */
@@ -135,20 +129,43 @@ static bool graft_has_mount(const struct plan *p, const char *target)
 	return false;
 }
 
+static bool graft_has_had(const struct graft_edit_mounts *had, const char *target)
+{
+	for (size_t i = 0; i < had->n; i++)
+		if (strcmp(had->v[i].target, target) == 0)
+			return true;
+	return false;
+}
+
 /* Libraries go to a folder of our own on the container's own /dev, which is there whatever the
  * image is like; in the host's /dev nothing is made. */
 #define GRAFT_FOLDER ".greffon"
 
-static const char *graft_folder(const struct grafter *g)
+const char *plan_graft_folder(const struct plan *p)
 {
-	return plan_device_dev_is_bound(g->p) ? "/run/" GRAFT_FOLDER : "/dev/" GRAFT_FOLDER;
+	return plan_device_dev_is_bound(p) ? "/run/" GRAFT_FOLDER : "/dev/" GRAFT_FOLDER;
+}
+
+bool plan_graft_has_library(const struct graft_edit_mounts *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (strstr(m->v[i].target, "/" GRAFT_FOLDER "/lib/") != NULL)
+			return true;
+	return false;
 }
 
 static enum graft_domain graft_library_domain(const struct graft_edits *ed)
 {
 	if (ed->library.n > 0)
 		return ed->library.v[0].domain;
-	return ed->mpi.mode != GRAFT_MPI_OFF ? GRAFT_MPI : GRAFT_RDMA;
+	if (ed->mpi.mode != GRAFT_MPI_OFF)
+		return GRAFT_MPI;
+	return ed->had.n > 0 ? ed->had.v[0].domain : GRAFT_RDMA;
+}
+
+static const char *graft_library_origin(const struct grafter *g)
+{
+	return graft_origin(g->p, graft_library_domain(g->edits), "libraries of the host");
 }
 
 /* The container as the loader will find it: what the config mounts lies over the rootfs. */
@@ -157,7 +174,8 @@ static void graft_image_of(const struct grafter *g, int root, struct graft_image
 	struct plan *p = g->p;
 
 	*out = (struct graft_image){.root = root,
-				    .folder = arena_printf(p->arena, "%s/lib", graft_folder(g)),
+				    .folder =
+					    arena_printf(p->arena, "%s/lib", plan_graft_folder(p)),
 				    .process = g->in->config->process};
 	out->bind = arena_array(p->arena, p->mounts.n, sizeof(*out->bind));
 	for (size_t i = 0; i < p->mounts.n; i++) {
@@ -172,17 +190,18 @@ static void graft_image_of(const struct grafter *g, int root, struct graft_image
 static int graft_libraries_find(struct grafter *g)
 {
 	struct plan *p = g->p;
-	const char *folder = graft_folder(g);
+	const char *folder = plan_graft_folder(g->p);
 	struct graft_image to;
 
-	if (!graft_libraries_asked(g->edits) || g->in->host->captured || p->rootfs == NULL)
+	if ((!graft_libraries_asked(g->edits) && !plan_graft_has_library(&g->edits->had)) ||
+	    g->in->host->captured || p->rootfs == NULL)
 		return 0;
 	autoclose int image = open(p->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (image < 0)
 		return err_sys(g->e, errno, "root.path: '%s'", p->rootfs);
 	graft_image_of(g, image, &to);
 	int r = graft_libraries(g->in->host, &to, p->arena, g->edits, g->e);
-	if (r < 0 || g->edits->cache.text == NULL)
+	if (r < 0 || g->edits->cache.text == NULL || plan_graft_has_library(&g->edits->had))
 		return r;
 	*ARENA_PUSH(p->arena, &p->mounts) = (struct plan_mount){
 		.verb = MOUNT_FS,
@@ -192,8 +211,7 @@ static int graft_libraries_find(struct grafter *g)
 		.fstype = "tmpfs",
 		.data = "mode=755,size=16m",
 		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
-		.origin =
-			graft_origin(g->p, graft_library_domain(g->edits), "libraries of the host"),
+		.origin = graft_library_origin(g),
 	};
 	return 0;
 }
@@ -202,25 +220,24 @@ static int graft_libraries_find(struct grafter *g)
 static void graft_cache(struct grafter *g)
 {
 	struct plan *p = g->p;
-	const char *folder = graft_folder(g);
+	const char *folder = plan_graft_folder(g->p);
 
 	if (g->edits->cache.text == NULL)
 		return;
 	*ARENA_PUSH(p->arena, &p->mounts) = (struct plan_mount){
 		.verb = MOUNT_FILE,
 		.open_at = AT_ROOT,
-		.source = arena_printf(p->arena, "%s/ld.so.cache", folder),
+		.source = arena_printf(p->arena, "%s/%s", folder, g->cache),
 		.content = g->edits->cache.text,
 		.content_len = g->edits->cache.len,
 		.target = "/etc/ld.so.cache",
 		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 			    MOUNT_ATTR_NOEXEC,
-		.origin =
-			graft_origin(g->p, graft_library_domain(g->edits), "libraries of the host"),
+		.origin = graft_library_origin(g),
 	};
 }
 
-static int graft_mounts(struct grafter *g)
+int plan_graft_mounts(struct grafter *g)
 {
 	struct plan *p = g->p;
 	int r = graft_libraries_find(g);
@@ -230,8 +247,9 @@ static int graft_mounts(struct grafter *g)
 	for (size_t i = 0; i < g->edits->mount.n; i++) {
 		const struct graft_edit_mount *m = &g->edits->mount.v[i];
 
-		if (graft_has_mount(p, m->target))
-			continue; /* the config's own word for that place holds */
+		/* the config's own word for that place holds, and an earlier graft's */
+		if (graft_has_mount(p, m->target) || graft_has_had(&g->edits->had, m->target))
+			continue;
 		autoclose int source = graft_source_open(g->in->host, m, g->e);
 		if (source == -ENOENT && m->optional)
 			continue;
@@ -271,7 +289,7 @@ static bool graft_config_limits(const struct oci_config *c, const char *device)
 	return false;
 }
 
-static int graft_rdma_limits(struct grafter *g)
+int plan_graft_limits(struct grafter *g)
 {
 	const struct graft_edits *ed = g->edits;
 
@@ -308,13 +326,13 @@ static int graft_merge(struct grafter *g)
 		      g->p->arena, g->edits, g->e);
 	g->p->process.launcher_fd = g->edits->pmi_fd;
 	if (r == 0)
-		r = graft_devices(g);
+		r = plan_graft_devices(g);
 	if (r == 0)
-		r = graft_mounts(g);
+		r = plan_graft_mounts(g);
 	if (r == 0)
 		r = plan_graft_process(g->p, g->in->host, g->edits, g->e);
 	if (r == 0)
-		r = graft_rdma_limits(g);
+		r = plan_graft_limits(g);
 	if (r < 0)
 		return r;
 	plan_graft_predict(g->p, g->in->host, g->edits);
@@ -323,7 +341,7 @@ static int graft_merge(struct grafter *g)
 
 int plan_graft_build(struct plan *p, const struct plan_input *in, struct err *e)
 {
-	struct grafter g = {.p = p, .in = in, .e = e};
+	struct grafter g = {.p = p, .in = in, .cache = "ld.so.cache", .e = e};
 	int r = graft_resolve(in->host, in->config, p->arena, &g.edits, e);
 
 	if (r < 0 || g.edits == NULL)

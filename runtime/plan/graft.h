@@ -9,6 +9,9 @@
 int plan_graft_process(struct plan *p, const struct host *h, const struct graft_edits *ed,
 		       struct err *e);
 
+/* -EPERM as above, alone. */
+int plan_graft_memlock_right(const struct host *h, const struct graft_edits *ed, struct err *e);
+
 /* Notes on what the container's user won't be able to do with the devices. */
 void plan_graft_predict(struct plan *p, const struct host *h, struct graft_edits *ed);
 

@@ -111,12 +111,13 @@ static struct plan_rlimit *graft_find_memlock(struct plan_process *pp)
 }
 
 /* Raising a hard limit is CAP_SYS_RESOURCE's of the initial user namespace. */
-static int graft_memlock_right(const struct host *h, const struct graft_edits *ed, struct err *e)
+int plan_graft_memlock_right(const struct host *h, const struct graft_edits *ed, struct err *e)
 {
 	uint64_t bytes = ed->memlock.v;
 	struct rlimit64 own;
 
-	if (h->captured || getrlimit64(RLIMIT_MEMLOCK, &own) < 0 || bytes <= own.rlim_max)
+	if (!ed->memlock.set || h->captured || getrlimit64(RLIMIT_MEMLOCK, &own) < 0 ||
+	    bytes <= own.rlim_max)
 		return 0;
 	if (h->euid == 0 && !h->in_userns &&
 	    (h->cap_bounding & (UINT64_C(1) << CAP_SYS_RESOURCE)) != 0)
@@ -135,7 +136,7 @@ static int graft_memlock(struct plan *p, const struct host *h, const struct graf
 
 	if (!ed->memlock.set || pp->argv == NULL)
 		return 0;
-	int r = graft_memlock_right(h, ed, e);
+	int r = plan_graft_memlock_right(h, ed, e);
 	if (r < 0)
 		return r;
 	struct plan_rlimit *have = graft_find_memlock(pp);

@@ -20,6 +20,7 @@ libgreffon_a_SOURCES += \
 libgreffon_a_SOURCES += \
 	runtime/plan/device.c runtime/plan/device.h \
 	runtime/plan/graft.c runtime/plan/graft.h \
+	runtime/plan/graft_hot.c runtime/plan/graft_hot.h runtime/plan/graft_merge.h \
 	runtime/plan/graft_process.c \
 	runtime/plan/mask.c \
 	runtime/plan/mount.c \

@@ -165,6 +165,30 @@ static bool record_is_due(const struct graft_edits *ed)
 			      ed->limit.n > 0 || ed->memlock.set || ed->record != NULL);
 }
 
+/* g->doc, with the digests that are known, beside the state. *text: it. */
+static int record_save(struct graft_record *g, const struct store_entry *en, const struct host *h,
+		       struct arena *a, const char **text, size_t *len, struct err *e)
+{
+	g->host = fcntl(h->root, F_DUPFD_CLOEXEC, 3);
+	if (g->doc->n_file > 0)
+		g->cache = digest_cache_open(en->store);
+	g->st = arena_array(a, g->doc->n_file, sizeof(*g->st));
+	for (size_t i = 0; i < g->doc->n_file; i++)
+		if (record_file(g, i, a))
+			g->doc->pending = (struct opt_bool){true, true};
+	int r = record_text(g, a, text, len, e);
+	if (r == 0)
+		r = graft_record_put(en, *text, *len, e);
+	return r;
+}
+
+int graft_record_put(const struct store_entry *en, const char *text, size_t len, struct err *e)
+{
+	int r = io_replace(en->dir, STORE_GRAFT, text, len, 0600, IO_NO_SYNC);
+
+	return r < 0 ? err_sys(e, -r, "container '%s': " STORE_GRAFT, en->id) : 0;
+}
+
 int graft_record_write(struct graft_record *g, const struct store_entry *en,
 		       const struct graft_record_input *in, struct arena *a, struct err *e)
 {
@@ -175,20 +199,18 @@ int graft_record_write(struct graft_record *g, const struct store_entry *en,
 	if (!record_is_due(ed))
 		return 0;
 	g->doc = graft_doc_build(in, a);
-	g->host = fcntl(in->h->root, F_DUPFD_CLOEXEC, 3);
-	if (g->doc->n_file > 0)
-		g->cache = digest_cache_open(en->store);
-	g->st = arena_array(a, g->doc->n_file, sizeof(*g->st));
-	for (size_t i = 0; i < g->doc->n_file; i++)
-		if (record_file(g, i, a))
-			g->doc->pending = (struct opt_bool){true, true};
-	int r = record_text(g, a, &text, &len, e);
-	if (r < 0)
-		return r;
-	r = io_replace(en->dir, STORE_GRAFT, text, len, 0600, IO_NO_SYNC);
-	if (r < 0)
-		return err_sys(e, -r, "container '%s': " STORE_GRAFT, en->id);
-	return ed->record != NULL ? record_open(g, ed, text, len, e) : 0;
+	int r = record_save(g, en, in->h, a, &text, &len, e);
+	return r == 0 && ed->record != NULL ? record_open(g, ed, text, len, e) : r;
+}
+
+int graft_record_change(struct graft_record *g, const struct store_entry *en, struct graft_doc *doc,
+			const struct host *h, struct arena *a, struct err *e)
+{
+	const char *text;
+	size_t len;
+
+	g->doc = doc;
+	return record_save(g, en, h, a, &text, &len, e);
 }
 
 /* World: a process of its own. Nothing but the record's descriptors is left to it, neither the
@@ -216,6 +238,27 @@ static void record_alone(const struct graft_record *g, int folder)
 	(void)setpriority(PRIO_PROCESS, 0, 19);
 }
 
+/* The container's record may have been changed by now: the digests go into what it is. */
+static void record_learn(struct graft_record *g, int folder, struct arena *a)
+{
+	struct graft_record now = GRAFT_RECORD_EMPTY;
+	struct err e = {0};
+	const char *out;
+	char *text;
+	size_t len;
+
+	if (io_read_file(folder, STORE_GRAFT, GRAFT_RECORD_MAX, a, &text, &len) < 0 ||
+	    graft_doc_parse(text, len, a, &now.doc, &e) < 0)
+		return;
+	for (size_t i = 0; i < now.doc->n_file; i++)
+		for (size_t k = 0; k < g->doc->n_file; k++)
+			if (strcmp(now.doc->file[i].target, g->doc->file[k].target) == 0)
+				now.doc->file[i].sha256 = g->doc->file[k].sha256;
+	now.doc->pending = (struct opt_bool){0};
+	if (record_text(&now, a, &out, &len, &e) == 0)
+		(void)io_replace(folder, STORE_GRAFT, out, len, 0600, IO_NO_SYNC);
+}
+
 static void record_finish(struct graft_record *g, int folder, struct arena *a)
 {
 	struct err e = {0};
@@ -232,7 +275,7 @@ static void record_finish(struct graft_record *g, int folder, struct arena *a)
 	/* no deletion is going on while we write into it; after one this fails */
 	autoclose int lock = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (lock >= 0 && flock(lock, LOCK_EX) == 0)
-		(void)io_replace(folder, STORE_GRAFT, text, len, 0600, IO_NO_SYNC);
+		record_learn(g, folder, a);
 }
 
 void graft_record_complete(struct graft_record *g, const struct store_entry *en, struct arena *a)

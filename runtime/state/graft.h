@@ -52,6 +52,18 @@ struct graft_record_input {
 int graft_record_write(struct graft_record *g, const struct store_entry *en,
 		       const struct graft_record_input *in, struct arena *a, struct err *e);
 
+/* The record of a running container whose grafts have changed: doc takes its place, with the
+ * digests that are known. */
+int graft_record_change(struct graft_record *g, const struct store_entry *en, struct graft_doc *doc,
+			const struct host *h, struct arena *a, struct err *e);
+
+/* What a plan's grafts add to a record; old (NULL: there was none) stays as it is. */
+struct graft_doc *graft_doc_join(const struct graft_doc *old, const struct graft_record_input *in,
+				 struct arena *a);
+
+/* The record's text as it was read. */
+int graft_record_put(const struct store_entry *en, const char *text, size_t len, struct err *e);
+
 /* When the container runs: lets the missing digests be found out. Does not wait, and does not
  * fail: a record without them says so. */
 void graft_record_complete(struct graft_record *g, const struct store_entry *en, struct arena *a);

@@ -164,6 +164,8 @@ static void doc_files(struct doc_builder *b)
 			.target = m->target,
 			.source = m->source,
 			.soname = m->soname,
+			.alias = m->alias,
+			.n_alias = m->n_alias,
 			.version = doc_version(m->source),
 			.graft = graft_domain_name(m->domain),
 			.why = m->why,

@@ -317,6 +317,24 @@ int path_mknod(int root, const char *path, mode_t mode, dev_t dev, uid_t uid, gi
 	return r < 0 ? path_fail(e, -r, path) : 0;
 }
 
+int path_unlink(int root, const char *path, bool (*is)(const struct stat *, const void *),
+		const void *arg)
+{
+	struct stat st;
+	char name[256];
+	autoclose int owned = FD_NONE;
+	int dir = FD_NONE;
+	int r = path_split(root, path, name, &owned, &dir);
+
+	if (r < 0)
+		return r;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!is(&st, arg))
+		return 0;
+	return unlinkat(dir, name, 0) < 0 ? -errno : 0;
+}
+
 int path_symlink(int root, const char *path, const char *target, struct err *e)
 {
 	char name[256], have[PATH_MAX];

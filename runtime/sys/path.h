@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "base/err.h"
@@ -39,6 +40,12 @@ int path_parent(int root, const char *path, char name[static 256], struct err *e
  * -EEXIST when anything has the name. */
 int path_mknod(int root, const char *path, mode_t mode, dev_t dev, uid_t uid, gid_t gid,
 	       struct err *e);
+
+/* Removes what is not a directory, when is() says so of it. 0: also when there is nothing, or
+ * something else. Between the question and the removal the tree's owner may put another thing of
+ * his there. */
+int path_unlink(int root, const char *path, bool (*is)(const struct stat *, const void *),
+		const void *arg);
 
 /* Makes link path -> target. An existing link to the same target is success, anything else -EEXIST.
  */

@@ -100,6 +100,45 @@ libraries() {
 	chmod 644 $lib/libcuda.so.$driver
 }
 
+# Into a running container, and out of it.
+hot() {
+	local before='libcuda.so.1=missing libgraftdep.so.1=missing' both='libcuda.so.1=dependency libgraftdep.so.1=dependency'
+	local ask='/bin/program libcuda.so.1 cuInit libgraftdep.so.1 dep'
+	new_bundle "$deny"
+	glibc_image
+	with_args /bin/sleep 600
+	ct_create && ct_start
+	# shellcheck disable=SC2086
+	is "hot: before" "$(rt exec "$ID" $ask 2>&1 | xargs)" "$before"
+	ok "hot: a graft" rt update --graft gpu=0 "$ID"
+	# shellcheck disable=SC2086
+	is "hot: the loader finds its libraries" "$(rt exec "$ID" $ask 2>&1 | xargs)" "$both"
+	ok "hot: a second one" rt update --graft gpu=1 --graft gpu.caps=compute,utility "$ID"
+	# shellcheck disable=SC2086
+	is "hot: the loader finds those of both" "$(rt exec "$ID" $ask 2>&1 | xargs)" "$both"
+	is "hot: graft show has each library once" "$(rt graft show "$ID" | grep -c 'lib/libcuda.so.1 from')" 1
+	ok "hot: one goes" rt update --ungraft gpu=1 "$ID"
+	# shellcheck disable=SC2086
+	is "hot: the libraries stay for the other one" "$(rt exec "$ID" $ask 2>&1 | xargs)" "$both"
+	ok "hot: all go" rt update --ungraft gpu "$ID"
+	# shellcheck disable=SC2086
+	is "hot: and the libraries with them" "$(rt exec "$ID" $ask 2>&1 | xargs)" "$before"
+	is "hot: no mount stays" "$(rt exec "$ID" /bin/sh -c "grep -e /dev/[.]greffon -e ld[.]so /proc/self/mountinfo; true")" ""
+	ok "hot: and again" rt update --graft gpu=0 "$ID"
+	# shellcheck disable=SC2086
+	is "hot: the loader finds them again" "$(rt exec "$ID" $ask 2>&1 | xargs)" "$both"
+	ct_drop
+
+	new_bundle "$deny" "$(annotate gpu=0)"
+	glibc_image
+	with_args /bin/sleep 600
+	ct_create && ct_start
+	ok "hot: libraries of birth go as well" rt update --ungraft gpu "$ID"
+	# shellcheck disable=SC2086
+	is "hot: the loader no longer finds them" "$(rt exec "$ID" $ask 2>&1 | xargs)" "$before"
+	ct_drop
+}
+
 # The same by greffon-hook, at every stage of other runtimes.
 by_hook() {
 	local name stage at before
@@ -146,5 +185,6 @@ elif ! pretend >"$WORK/pretend.log" 2>&1 || ! install_driver; then
 	skip "libraries of the host" "a mount namespace that pretends can't be made: $(tail -n 1 "$WORK/pretend.log")"
 else
 	libraries
+	hot
 	by_hook
 fi
