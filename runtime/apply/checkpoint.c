@@ -179,7 +179,9 @@ static int checkpoint_dump(struct checkpoint *c, struct err *e)
 	if (r < 0)
 		return r;
 	(void)clock_gettime(CLOCK_REALTIME_COARSE, &start);
-	if (!c->o->pre_dump)
+	if (plan_has_ns(&c->p, CLONE_NEWUSER))
+		r = criu_image_admit(c->o->image, e);
+	if (r == 0 && !c->o->pre_dump)
 		r = criu_image_write(c->o->image, &c->descriptors, &c->a, e);
 	if (r == 0)
 		r = criu_run(program, &c->r, &h, &c->a, &answer, e);

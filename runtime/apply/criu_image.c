@@ -77,6 +77,16 @@ int criu_image_read(int image, struct arena *a, struct criu_strings *out, struct
 	return 0;
 }
 
+int criu_image_admit(int image, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(image, &st) < 0 ||
+	    ((st.st_mode & 0011) != 0011 && fchmod(image, (st.st_mode & 07777) | 0011) < 0))
+		return err_sys(e, errno, "--image-path: the search bit");
+	return 0;
+}
+
 static bool image_is_part(const char *name)
 {
 	size_t n = strlen(name);

@@ -18,6 +18,10 @@ int criu_image_check_parent(int image, const char *parent, struct err *e);
 int criu_image_write(int image, const struct criu_strings *names, struct arena *a, struct err *e);
 int criu_image_read(int image, struct arena *a, struct criu_strings *out, struct err *e);
 
+/* Lets the root of a container's user namespace through the folder, as whom criu opens some images
+ * of a restore; the images themselves stay 0600. -errno of fchmod. */
+int criu_image_admit(int image, struct err *e);
+
 /* Removes what a dump that failed wrote since a moment of CLOCK_REALTIME_COARSE: half an image must
  * not be taken for one. The log stays. */
 void criu_image_discard(int image, const struct timespec *since);

@@ -252,6 +252,8 @@ static int restore_request(struct restore *c, struct err *e)
 	criu_plan_mounts(p, root, host, &c->a, &c->r.external);
 	/* standard descriptors first: their place in the list is no number of criu's */
 	r = restore_descriptors(c, e);
+	if (r == 0 && plan_has_ns(p, CLONE_NEWUSER))
+		r = criu_image_admit(c->o->image, e);
 	return r < 0 ? r : restore_namespaces(c, e);
 }
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmd/criu.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "apply/criu_image.h"
+#include "base/io.h"
 
 #define CRIU_DEFAULT_IMAGE "checkpoint" /* in the working directory, as runc has it */
 
@@ -58,6 +61,17 @@ static int criu_words(const struct criu_flags *f, struct criu_options *out, stru
 	return 0;
 }
 
+/* criu asks for the capabilities in the initial user namespace, whose map is the one line
+ * "0 0 4294967295". */
+static bool criu_is_permitted(void)
+{
+	char map[4096];
+
+	return geteuid() == 0 &&
+	       io_read_control(AT_FDCWD, "/proc/self/uid_map", map, sizeof(map)) > 0 &&
+	       strstr(map, " 4294967295\n") != NULL;
+}
+
 int criu_options_open(const struct cmd_global *g, const struct criu_flags *f, bool make,
 		      struct criu_options *out, struct err *e)
 {
@@ -68,8 +82,10 @@ int criu_options_open(const struct cmd_global *g, const struct criu_flags *f, bo
 
 	if (r < 0)
 		return r;
-	if (geteuid() != 0)
-		return err_set(e, EPERM, "needs root's rights, which criu needs");
+	if (!criu_is_permitted())
+		return err_set(e, EPERM,
+			       "needs root's rights, which criu needs: those of the host's root, "
+			       "not of a user namespace's");
 	out->program = g->criu;
 	out->tcp_established = f->tcp_established;
 	out->ext_unix_sk = f->ext_unix_sk;

@@ -348,7 +348,7 @@ without_root() {
 	unshare -Ur true 2>/dev/null || { skip "checkpoint: as root of a user namespace" "unshare -Ur is not permitted"; return; }
 	start_counter
 	like "checkpoint: as root of a user namespace" \
-		"$(unshare -Ur "${lib_runtime[@]}" --root "$STATE" checkpoint --image-path "$BUNDLE/image" "$ID" 2>&1)" "*criu needs*"
+		"$(unshare -Ur "${lib_runtime[@]}" --root "$STATE" checkpoint --image-path "$BUNDLE/image" "$ID" 2>&1)" "*needs*of the host's root*"
 	is "checkpoint: as root of a user namespace, it runs on" "$(status_of "$ID")" running
 	ct_drop
 }
