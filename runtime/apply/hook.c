@@ -242,9 +242,9 @@ static int hook_one(const struct hook_call *c, struct arena *a, struct err *e)
 	const struct plan_hook *h = c->h;
 	struct hook_output o = {.text = arena_alloc(a, HOOK_OUTPUT_MAX + 1), .pipe = FD_NONE};
 	autoclose int pidfd = FD_NONE;
-	/* what a hook of the container's side leaves is in the container's cgroup, and ends with it
-	 */
-	bool own = c->kind != HOOK_CREATE_CONTAINER && c->kind != HOOK_START_CONTAINER;
+	/* the container's own /proc is not to be trusted; what such a hook leaves ends with the
+	 * container's processes */
+	bool own = c->kind != HOOK_START_CONTAINER;
 	struct family family = {.limit_s = own ? h->timeout_s : 0};
 	int pipes[2], status = 0;
 
