@@ -72,7 +72,9 @@ else
 		is "exec after create $o" "$OUT" "$([ -n "$o" ] && echo "$caller" || echo "keyring=_ses.$ID")"
 		ct_drop
 	done
-	new_bundle '.process.user = {uid: 7, gid: 7}'
+	new_bundle
+	# a plain user without a range has his root only
+	[ -n "$lib_rootless" ] && ! grep -q "^$(id -un):" /etc/subuid || set_config '.process.user = {uid: 7, gid: 7}'
 	if [ -z "$lib_rootless" ]; then
 		set_config '.linux.namespaces += [{type: "user"}]' \
 			'.linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] | .linux.gidMappings = .linux.uidMappings'

@@ -287,7 +287,7 @@ maps() {
 		run_sh 'id -u; cat /proc/self/uid_map'
 		is "$(t "maps: no user namespace of its own")" "$(xargs <<<"$OUT")" "0 0 0 1"
 	else
-		run_sh true
+		lib_user_namespace=. run_sh true
 		like "$(t "maps: a config for root is refused with the remedy")" "$RC $(error_line)" "1 *linux.namespaces*greffon spec --rootless*"
 	fi
 	new_bundle '.linux.uidMappings += [{containerID: 1, hostID: 100000, size: 1}]'
