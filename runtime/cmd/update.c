@@ -308,6 +308,12 @@ static int update_run(const struct cmd_global *g, const void *options, int n, ch
 		r = update_plan(&t, res, &p, g->arena, e);
 	if (r == 0)
 		r = cgroup_update(&t.cgroup, &p.cgroup, e);
+	if (r == 0 && res->n_devices > 0) {
+		/* a later graft starts from them */
+		t.record->rule = res->devices;
+		t.record->n_rule = res->n_devices;
+		r = store_write(&t.entry, t.record, e);
+	}
 	return r == 0 && o->resources == NULL ? update_rdt(&t, o, e) : r;
 }
 

@@ -76,6 +76,8 @@ static int hot_plan(const struct hot *h, struct plan_hot *hot, struct plan *p, i
 	struct plan_input in = hot_input(h);
 
 	hot->rootfs = h->t->record->rootfs;
+	hot->rule = h->t->record->rule;
+	hot->n_rule = h->t->record->n_rule;
 	hot->serial = hot_serial();
 	return plan_hot_build(p, h->g->arena, &in, hot, types, e);
 }

@@ -14,7 +14,7 @@
 #include "plan/graft_merge.h"
 #include "plan/limits.h"
 
-/* The device rules as creation made them, without a limit. */
+/* The device rules as creation made them, or the last update. */
 static int hot_rules(struct plan *p, const struct plan_input *in, const struct plan_hot *hot,
 		     struct err *e)
 {
@@ -26,7 +26,10 @@ static int hot_rules(struct plan *p, const struct plan_input *in, const struct p
 	struct plan_options options = {.id = in->options->id, .manager = CGROUP_FS};
 	struct plan_input only = {&config, in->host, &options};
 
-	if (l != NULL && l->resources != NULL) {
+	if (hot->n_rule > 0) {
+		res.devices = hot->rule;
+		res.n_devices = hot->n_rule;
+	} else if (l != NULL && l->resources != NULL) {
 		res.devices = l->resources->devices;
 		res.n_devices = l->resources->n_devices;
 	}

@@ -10,6 +10,9 @@ struct plan_hot {
 	struct graft_edits *more;	 /* what comes in; NULL: nothing */
 	const char **unlimited;		 /* HCAs whose rdma.max is no longer limited */
 	size_t n_unlimited;
+	/* the device rules of an update, which hold instead of the config's; 0: there was none */
+	struct oci_device_rule *rule;
+	size_t n_rule;
 	const char *rootfs; /* the container's, for its loader's cache */
 	uint64_t serial;    /* of the change: names the cache */
 };

@@ -10,6 +10,7 @@
 #include "cgroup/rdt.h"
 #include "hooks/graft.h"
 #include "libocispec/json.h"
+#include "libocispec/oci.h"
 #include "state/status.h"
 
 #define OJ_AS_STRUCTS
@@ -169,6 +170,16 @@ int record_parse(const char *text, size_t len, struct arena *a, struct record **
 			(struct plan_annotation){d->annotations[i].key, d->annotations[i].value};
 	if (d->graft != NULL)
 		r->graft = record_graft_to(d->graft, a);
+	r->n_rule = d->n_rule;
+	r->rule = arena_array(a, d->n_rule, sizeof(*r->rule));
+	for (size_t i = 0; i < d->n_rule; i++) {
+		const struct record_doc_rule *x = &d->rule[i];
+		r->rule[i] = (struct oci_device_rule){.allow = x->allow,
+						      .type = x->type,
+						      .major = x->major,
+						      .minor = x->minor,
+						      .access = x->access};
+	}
 	*out = r;
 	return 0;
 }
@@ -215,6 +226,16 @@ int record_write(const struct record *r, struct arena *a, const char **out, size
 		d.rdt = &rdt;
 	if (r->graft != NULL)
 		d.graft = record_graft_of(r->graft, a);
+	d.n_rule = r->n_rule;
+	d.rule = arena_array(a, r->n_rule, sizeof(*d.rule));
+	for (size_t i = 0; i < r->n_rule; i++) {
+		const struct oci_device_rule *x = &r->rule[i];
+		d.rule[i] = (struct record_doc_rule){.allow = x->allow,
+						     .type = x->type,
+						     .major = x->major,
+						     .minor = x->minor,
+						     .access = x->access};
+	}
 	if (r->n_cgroup > 0)
 		d.cgroup = arena_array(a, r->n_cgroup, sizeof(*d.cgroup));
 	for (size_t i = 0; i < r->n_cgroup; i++)

@@ -4,6 +4,7 @@
 #include "plan/plan.h"
 
 struct cgroup;
+struct oci_device_rule;
 struct rdt_group;
 
 /* What later commands need of a container, kept as ROOT/ID/state.json (versioned; an unknown newer
@@ -38,6 +39,10 @@ struct record {
 	const char *console; /* nothing but information */
 	/* devices, groups, memlock and variables that were grafted, and why; NULL: nothing was */
 	const struct graft_edits *graft;
+	/* linux.resources.devices of the last update that had some: they hold instead of the
+	 * config's; 0: none had */
+	struct oci_device_rule *rule;
+	size_t n_rule;
 	struct plan_annotation *annotation;
 	size_t n_annotation;
 };

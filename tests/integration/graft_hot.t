@@ -53,12 +53,15 @@ in_and_out() {
 	is "... and both requests are on record" "$(jq -c '.requests | map(.key + "=" + .value)' "$STATE/$ID/graft.json")" '["gpu=0,2"]'
 	ok "the same again is no error" change --graft gpu=2
 	is "... and is not mounted twice" "$(inside 'grep -c " /dev/nvidia2 " /proc/self/mountinfo')" 1
-	ok "new device rules" rt update --resources - "$ID" <<<'{"devices": [{"allow": false, "access": "rwm"}]}'
+	ok "new device rules" rt update --resources - "$ID" <<<'{"devices": [{"allow": false, "access": "rwm"},
+		{"allow": true, "type": "c", "major": 195, "minor": 3, "access": "rw"}]}'
 	is "... keep both" "$(opens /dev/nvidia0 rw /dev/nvidia2 rw)" "/dev/nvidia0:rw=ENXIO /dev/nvidia2:rw=ENXIO"
 	ok "update --ungraft gpu=0" change --ungraft gpu=0
 	is "... takes one, and leaves what the other one needs" "$(opens /dev/nvidia0 rw /dev/nvidia2 rw /dev/nvidiactl rw)" \
 		"/dev/nvidia0:rw=ENOENT /dev/nvidia2:rw=ENXIO /dev/nvidiactl:rw=ENXIO"
 	is "... and the rule" "$(inside 'mknod /dev/nvidia0 c 195 0; /bin/probe open /dev/nvidia0 rw; rm /dev/nvidia0')" "/dev/nvidia0:rw=EPERM"
+	is "... and the rules of the update stay" "$(inside 'mknod /dev/nvidia3 c 195 3; /bin/probe open /dev/nvidia3 rw; rm /dev/nvidia3')" \
+		"/dev/nvidia3:rw=ENXIO"
 	ok "update --ungraft gpu" change --ungraft gpu
 	is "... takes all" "$(opens /dev/nvidia2 rw /dev/nvidiactl rw /dev/nvidia-uvm rw)" \
 		"/dev/nvidia2:rw=ENOENT /dev/nvidiactl:rw=ENOENT /dev/nvidia-uvm:rw=ENOENT"
