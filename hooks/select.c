@@ -391,6 +391,23 @@ static bool select_libs(const char *word, enum graft_verbs_libs *out)
 	return false;
 }
 
+/* Only a link of the exclusive mode has a network namespace of its own. */
+static int select_no_move(struct selector *q)
+{
+	const char *mode = graft_fact_find(q->inv, GRAFT_RDMA, "netns");
+
+	if (mode != NULL && strcmp(mode, "shared") == 0)
+		return graft_refuse(q->e, ENOTSUP, q->d, "NETNS",
+				    "%s: 'move' has no meaning on this node: its RDMA devices are "
+				    "shared by all network namespaces (rdma system show); leave "
+				    "'move' out",
+				    q->want->source);
+	return graft_refuse(q->e, ENOTSUP, q->d, "NETNS",
+			    "%s: 'move' is not in this version: the link stays where it is; leave "
+			    "'move' out, and move it with rdma dev set DEVICE netns",
+			    q->want->source);
+}
+
 static int select_parse_options(struct selector *q, const char *value, struct select_options *out)
 {
 	const char *text = strchr(value, ';');
@@ -399,6 +416,8 @@ static int select_parse_options(struct selector *q, const char *value, struct se
 	for (char *word = strsep(&rest, ";"); word != NULL; word = strsep(&rest, ";")) {
 		if (q->d == GRAFT_RDMA && select_libs(word, &out->libs))
 			continue;
+		if (q->d == GRAFT_RDMA && strcmp(word, "move") == 0)
+			return select_no_move(q);
 		if (q->d != GRAFT_RDMA || strcmp(word, "mad") != 0)
 			return graft_refuse(q->e, EINVAL, q->d, "VALUE",
 					    "%s: '%.60s' is no option of it; rdma has 'mad' and "
