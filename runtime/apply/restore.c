@@ -16,6 +16,7 @@
 #include "apply/tty.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "state/graft.h"
 #include "sys/path.h"
 #include "sys/sys.h"
 
@@ -31,6 +32,7 @@ struct restore {
 	struct arena a;
 	struct store_entry entry;
 	struct record record;
+	struct graft_record graft;
 	struct cgroup cgroup;
 	struct join join;
 	struct criu_request r;
@@ -269,6 +271,23 @@ static int restore_hooks(struct restore *c, pid_t pid, struct err *e)
 	return r < 0 ? r : hook_run(c->p, HOOK_CREATE_RUNTIME, &st, HOOK_FAIL_STOPS, e);
 }
 
+/* Of this run, on this node. A file that the first run was to leave is that one's, and stays. */
+static int restore_graft_record(struct restore *c, struct err *e)
+{
+	const struct graft_record_input in = {
+		.p = c->p,
+		.h = c->host,
+		.record = &c->record,
+		.config_text = c->co->config_text,
+		.config_len = c->co->config_len,
+		.version = c->co->version,
+		.commit = c->co->commit,
+		.again = true,
+	};
+
+	return c->p->graft == NULL ? 0 : graft_record_write(&c->graft, &c->entry, &in, &c->a, e);
+}
+
 /* All processes are there and stand still: they are on record before they go on. */
 static int restore_commit(struct restore *c, pid_t pid, struct err *e)
 {
@@ -282,6 +301,8 @@ static int restore_commit(struct restore *c, pid_t pid, struct err *e)
 	c->record.creating = false;
 	(void)status_identity(pid, c->pidfd, &c->record.start_time, &c->record.pidfs_inode);
 	int r = cgroup_born(&c->cgroup, &c->p->cgroup, e);
+	if (r == 0)
+		r = restore_graft_record(c, e);
 	if (r == 0)
 		r = store_write(&c->entry, &c->record, e);
 	if (r == 0 && c->co->pid_file != NULL)
@@ -359,6 +380,7 @@ static void restore_done(struct restore *c)
 	fd_done(&c->pidfd);
 	join_done(&c->join);
 	cgroup_close(&c->cgroup);
+	graft_record_done(&c->graft);
 	store_entry_done(&c->entry);
 	arena_done(&c->a);
 }
@@ -374,6 +396,7 @@ int container_restore(const struct store *s, const struct plan *p, const struct 
 		.co = co,
 		.o = o,
 		.entry = {.dir = FD_NONE, .lock = FD_NONE},
+		.graft = GRAFT_RECORD_EMPTY,
 		.console = FD_NONE,
 		.master = FD_NONE,
 		.pidfd = FD_NONE,
@@ -385,6 +408,7 @@ int container_restore(const struct store *s, const struct plan *p, const struct 
 		restore_undo(&c);
 		return r;
 	}
+	graft_record_complete(&c.graft, &c.entry, &c.a);
 	fd_done(&c.entry.lock);
 	if (co->detach)
 		return 0;

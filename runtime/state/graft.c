@@ -90,9 +90,10 @@ static int record_folder(const struct graft_edits *ed, const char *path, const c
 	return sys_openat2(AT_FDCWD, folder, (uint64_t)flags, 0, GRAFT_RECORD_LINKS);
 }
 
-static int record_open(struct graft_record *g, const struct graft_edits *ed, const char *text,
-		       size_t len, struct err *e)
+static int record_open(struct graft_record *g, const struct graft_record_input *in,
+		       const char *text, size_t len, struct err *e)
 {
+	const struct graft_edits *ed = in->p->graft;
 	const char *path = ed->record, *name = strrchr(path, '/') + 1;
 	autoclose int dir = FD_NONE;
 
@@ -103,6 +104,8 @@ static int record_open(struct graft_record *g, const struct graft_edits *ed, con
 		return record_refuse(path, -dir, e);
 	autoclose int fd =
 		openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0 && errno == EEXIST && in->again)
+		return 0;
 	if (fd < 0)
 		return record_refuse(path, errno, e);
 	memcpy(g->name, name, strlen(name) + 1);
@@ -200,7 +203,7 @@ int graft_record_write(struct graft_record *g, const struct store_entry *en,
 		return 0;
 	g->doc = graft_doc_build(in, a);
 	int r = record_save(g, en, in->h, a, &text, &len, e);
-	return r == 0 && ed->record != NULL ? record_open(g, ed, text, len, e) : r;
+	return r == 0 && ed->record != NULL ? record_open(g, in, text, len, e) : r;
 }
 
 int graft_record_change(struct graft_record *g, const struct store_entry *en, struct graft_doc *doc,

@@ -45,6 +45,7 @@ struct graft_record_input {
 	const char *config_text;
 	size_t config_len;
 	const char *version, *commit; /* of greffon */
+	bool again; /* a restored one: the file that was asked for may be there, and stays */
 };
 
 /* Makes the record, with the digests that are known already, and writes both files; the one that

@@ -246,6 +246,30 @@ identity() { # criu's part: ids, capabilities, seccomp
 	ct_drop
 }
 
+# Its record is this run's; the file that the first run left is that one's.
+grafted() {
+	local f=$WORK/records/run.json before
+	[ -n "${GREFFON_VM:-}" ] || { skip "restore: the record of a graft" "a policy in this machine's /etc (tests/run --vm)"; return; }
+	mkdir -p /etc/greffon "$WORK/records"
+	echo "{\"version\": 1, \"memlockMax\": \"unlimited\", \"recordFolders\": [\"$WORK/records\"]}" >/etc/greffon/graft.json
+	start_counter '.annotations["org.greffon.graft.memlock"] = "131072"' \
+		".annotations[\"org.greffon.graft.record\"] = \"$f\""
+	is "checkpoint: with a graft" "$(jq .memlock "$STATE/$ID/graft.json" "$f" | xargs)" "131072 131072"
+	checkpoint
+	before=$(sha256sum "$f")
+	sleep 1
+	ok "restore: with a graft" restore
+	is "restore: the record of a graft" "$(rt graft show --format json "$ID" 2>>"$WORK/err" | jq -c '[.memlock, .run.id]')" "[131072,\"$ID\"]"
+	ok "restore: ... is of this run" not jq -e --slurpfile first "$f" '.run.created == $first[0].run.created' "$STATE/$ID/graft.json"
+	is "restore: ... and the first run's file is as it was" "$(sha256sum "$f")" "$before"
+	rm "$f"
+	rt kill "$ID" KILL 2>"$WORK/err" && wait_gone "$PID" && ct_delete
+	ok "restore: with a graft, on a node without that file" restore
+	is "restore: ... which gets one" "$(jq -c '[.memlock, .run.id]' "$f")" "[131072,\"$ID\"]"
+	ct_drop
+	rm -r /etc/greffon
+}
+
 foreground() {
 	start_counter
 	ok "checkpoint: before a restore in the foreground" checkpoint
@@ -482,7 +506,7 @@ podman_checkpoint() {
 
 # Each makes its own containers: a slow machine can take some of them. By name only, as they have not been seen to pass
 # yet: user_namespace without_root lazy_pages tcp file_locks.
-for part in ${CHECKPOINT_TESTS:-goes_on iterative paused mounts hooks network limits identity foreground pipes terminal \
+for part in ${CHECKPOINT_TESTS:-goes_on iterative paused mounts hooks network limits identity grafted foreground pipes terminal \
 	refused_by_criu page_server podman_checkpoint}; do
 	$part
 done
