@@ -126,6 +126,38 @@ refusals() {
 	is "a container that is gone" $? 1
 }
 
+# Not started yet, and frozen: nothing of the container has to run for it.
+not_running() {
+	new_bundle "$deny"
+	with_args /bin/probe open /dev/nvidia0 rw
+	ct_create
+	ok "before the program starts" change --graft gpu=0
+	ct_start
+	wait_gone "$PID"
+	is "... which finds the device" "$(cat "$BUNDLE/out")" "/dev/nvidia0:rw=ENXIO"
+	ct_drop
+	up
+	rt pause "$ID" || { skip "a frozen container" "it can't be frozen here"; ct_drop; return; }
+	ok "a frozen container" change --graft gpu=0
+	rt resume "$ID"
+	is "... has the device when it goes on" "$(opens /dev/nvidia0 rw)" "/dev/nvidia0:rw=ENXIO"
+	ct_drop
+}
+
+# systemd makes a unit's device program anew, of what it was told.
+reloads() {
+	local made='mknod /dev/nvidia0 c 195 0; /bin/probe open /dev/nvidia0 rw; rm /dev/nvidia0'
+	[ "${GREFFON_TEST_MODE:-}" = systemd ] || { skip "a hot graft survives daemon-reload" "no systemd driver in this mode"; return; }
+	up
+	ok "a graft into a unit" change --graft gpu=0
+	systemctl daemon-reload
+	is "a hot graft survives daemon-reload" "$(opens /dev/nvidia0 rw)" "/dev/nvidia0:rw=ENXIO"
+	ok "... and out of it" change --ungraft gpu
+	systemctl daemon-reload
+	is "... which does not come back" "$(inside "$made")" "/dev/nvidia0:rw=EPERM"
+	ct_drop
+}
+
 # Half-way: the second of three mounts fails, since the container has something else in its place.
 undone() {
 	up
@@ -172,6 +204,8 @@ else
 	running_programs
 	rdma
 	refusals
+	not_running
+	reloads
 	undone
 	others
 fi
