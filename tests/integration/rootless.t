@@ -377,7 +377,7 @@ page() {
 	awk -v d="$WORK/page/block" '/^```sh$/ { n++; in_block = 1; next } /^```$/ { in_block = 0 } in_block { print >(d n) }' "$page"
 	printf '#!/bin/sh\nexec %s "$@"\n' "${lib_runtime[*]}" >"$WORK/page/greffon" && chmod +x "$WORK/page/greffon"
 	for n in 1 2; do
-		if [ $n = 2 ] && [ "$kind" != caller ]; then
+		if [ $n = 2 ] && { [ "$kind" != caller ] || ! grep -q "^$(id -un):" /etc/subuid; }; then
 			skip "$(t "docs/rootless.md: with ranges")" "the user has none in /etc/subuid"
 			continue
 		fi
