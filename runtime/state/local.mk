@@ -2,7 +2,7 @@
 libgreffon_a_SOURCES += \
 	runtime/state/digest.c \
 	runtime/state/graft.c runtime/state/graft.def runtime/state/graft.h \
-	runtime/state/graft_doc.c runtime/state/graft_join.c \
+	runtime/state/graft_doc.c runtime/state/graft_doc.h runtime/state/graft_join.c \
 	runtime/state/folder.c runtime/state/folder.h \
 	runtime/state/record.c runtime/state/record.def runtime/state/record.h \
 	runtime/state/root.c \
