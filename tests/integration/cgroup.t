@@ -118,7 +118,8 @@ frozen() { # made by another, and frozen before anybody is in it
 below() {
 	held
 	local own
-	own=$(cgroup_dir "$PID" memory) || { skip "exec --cgroup" "the memory controller is not one of cgroup v1"; return; }
+	own=$(cgroup_dir "$PID" memory) && [ ! -e "$own/cgroup.controllers" ] ||
+		{ skip "exec --cgroup" "the memory controller is not one of cgroup v1 (v2.t has the other)"; return; }
 	local cpu pids
 	cpu=$(cgroup_dir "$PID" cpu) pids=$(cgroup_dir "$PID" pids)
 	mkdir "$own/m" "$cpu/c" "$cpu/both" "$pids/both"
