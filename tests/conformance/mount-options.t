@@ -8,7 +8,8 @@ esac
 . "$(dirname "$0")/../lib/lib.sh"
 
 # OPTIONS (comma-separated)|what the mount's line has to match|what it may not match (extended regex).
-# The line is: per-mount options, optional fields, "-", type, source, superblock options.
+# The line is: per-mount options, optional fields, "-", type, source, superblock options. No trace outside of the kernel have
+# mand (since 5.15), iversion (every file system that knows it has it), silent and loud (the kernel's log), nor their opposites.
 tmpfs_rows='async|^rw|sync
 atime|^rw|noatime
 noatime,atime||noatime
@@ -24,6 +25,8 @@ lazytime|lazytime|
 lazytime,nolazytime||lazytime
 loud||ro,
 silent||ro,
+mand|^rw|
+nomand|^rw|
 noatime|noatime|
 nodev|nodev|
 nodiratime|nodiratime|
@@ -32,6 +35,7 @@ nosuid|nosuid|
 nosymfollow|nosymfollow|
 nosymfollow,symfollow||nosymfollow
 relatime|relatime|strictatime
+noatime,relatime|relatime|noatime
 strictatime|^rw|relatime|noatime
 strictatime,nostrictatime|relatime|
 relatime,norelatime||noatime
@@ -81,15 +85,38 @@ rbind,rslave|master:|shared:
 rbind,rshared|shared:|
 rbind,runbindable|unbindable|'
 
+# Of a bind mount of one that has every restriction: each word takes one of them away, and no other.
+limited_rows='bind,rw|^rw,nosuid,nodev,noexec|
+bind,suid|^ro,nodev,noexec|nosuid
+bind,dev|^ro,nosuid,noexec|nodev
+bind,exec|^ro,nosuid,nodev|noexec
+bind,diratime|^ro,nosuid,nodev,noexec,noatime|nodiratime
+bind,symfollow|^ro,nosuid,nodev,noexec|nosymfollow
+bind,atime|relatime|noatime
+bind,relatime|relatime|noatime
+bind,nosuid|^ro,nosuid,nodev,noexec,noatime,nodiratime|'
+
+# And of the mount below the top.
+limited_recursive_rows='rbind,rrw|^rw,nosuid,nodev,noexec|
+rbind,rsuid|^ro,nodev,noexec|nosuid
+rbind,rdev|^ro,nosuid,noexec|nodev
+rbind,rexec|^ro,nosuid,nodev|noexec
+rbind,rdiratime|^ro,nosuid,nodev,noexec,noatime|nodiratime
+rbind,rsymfollow|^ro,nosuid,nodev,noexec|nosymfollow
+rbind,ratime|relatime|noatime
+rbind,rrelatime|relatime|noatime
+rbind,rnosuid|^ro,nosuid,nodev,noexec,noatime,nodiratime|'
+
 entry() { # KIND INDEX OPTIONS: a mount of the config
 	local type=tmpfs source=tmpfs
 	[ "$1" = tmpfs ] || { type=bind; source=source; }
+	[[ $1 != limited* ]] || source=limited
 	echo "{destination: \"/m/$2\", type: \"$type\", source: \"$source\", options: (\"$3\" | split(\",\"))}"
 }
 
 bundle_of() { # ENTRIES
 	new_bundle ".mounts += [$1]"
-	ln -s "$WORK/source" "$BUNDLE/source"
+	ln -s "$WORK/source" "$WORK/limited" "$BUNDLE"
 	with_args /bin/sh -c "awk '{ p = \$5; \$1 = \$2 = \$3 = \$4 = \$5 = \"\"; sub(/^ */, \"\"); print p, \$0 }' /proc/self/mountinfo"
 	ct_run
 }
@@ -132,6 +159,16 @@ source_tree() { # in a shared peer group, for the words about propagation
 	mount -t tmpfs tmpfs "$WORK/source/sub"
 }
 
+limited_tree() {
+	local all=nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
+	mkdir -p "$WORK/limited"
+	mount -t tmpfs -o $all tmpfs "$WORK/limited"
+	mkdir "$WORK/limited/sub"
+	mount -t tmpfs -o $all tmpfs "$WORK/limited/sub"
+	mount -o remount,bind,ro,$all "$WORK/limited"
+	mount -o remount,bind,ro,$all "$WORK/limited/sub"
+}
+
 copy_up() {
 	new_bundle '.mounts += [{destination: "/data", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup"]}]'
 	mkdir -p "$ROOTFS/data/d"
@@ -163,5 +200,8 @@ source_tree
 table tmpfs "$tmpfs_rows" ''
 table bind "$bind_rows" ''
 table recursive "$recursive_rows" /sub
+limited_tree
+table limited "$limited_rows" ''
+table limited-recursive "$limited_recursive_rows" /sub
 copy_up
 idmapped
