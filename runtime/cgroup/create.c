@@ -26,7 +26,7 @@ static bool create_is_populated(int dir, bool v2)
 }
 
 /* A directory that was there may be reused, but not shared: another container's limits would be
- * overwritten. */
+ * overwritten. With runc's words, which refuses it too since 1.2. */
 static int create_check_empty(const struct cgroup_dir *d, struct err *e)
 {
 	autoclose int dir = open(d->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -35,8 +35,8 @@ static int create_check_empty(const struct cgroup_dir *d, struct err *e)
 		return errno == ENOENT ? 0 : err_sys(e, errno, "linux.cgroupsPath: '%s'", d->path);
 	if (create_is_populated(dir, d->v2))
 		return err_set(e, EBUSY,
-			       "linux.cgroupsPath: '%s' has processes already, is another "
-			       "container using it?",
+			       "linux.cgroupsPath: container's cgroup is not empty: '%s' has "
+			       "processes already, is another container using it?",
 			       d->path);
 	return 0;
 }

@@ -95,7 +95,7 @@ others() {
 	with_args /bin/true
 	ct_run
 	is "another's cgroup: refused" "$RC" 1
-	like "another's cgroup: named" "$(<"$WORK/err")" "*linux.cgroupsPath: *has processes already*"
+	like "another's cgroup: named" "$(<"$WORK/err")" "*linux.cgroupsPath: container's cgroup is not empty: *has processes already*"
 	ok "another's cgroup: its processes live" test -d "/proc/$first_pid"
 	is "another's cgroup: its container runs" "$(status_of "$first")" running
 	ID=$first BUNDLE=$first_bundle

@@ -219,7 +219,7 @@ moved() {
 	new_bundle ".linux.cgroupsPath = \"$CG/$first\""
 	with_args /bin/true
 	ct_create
-	like "another's cgroup: refused, wherever in it its processes are" "$(<"$WORK/err")" "*linux.cgroupsPath: *has processes already*"
+	like "another's cgroup: refused, wherever in it its processes are" "$(<"$WORK/err")" "*linux.cgroupsPath: container's cgroup is not empty: *has processes already*"
 	ct_drop
 	ID=$first BUNDLE=$first_bundle
 	is "another's cgroup: and it runs on" "$(status_of "$ID")" running
