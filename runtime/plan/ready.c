@@ -3,6 +3,7 @@
 
 #include <linux/mount.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "libocispec/oci.h"
 
@@ -23,13 +24,20 @@ static bool ready_ends_with(const char *path, const char *end)
 	return n >= n_end && strcmp(path + n - n_end, end) == 0;
 }
 
+/* Programs reach the socket by its path alone, for which an address has 107 bytes. */
+static bool ready_fits(const char *folder)
+{
+	return strlen(folder) + strlen("/notify") < sizeof(((struct sockaddr_un *)NULL)->sun_path);
+}
+
 const char *ready_folder(const struct plan *p, const struct plan_input *in)
 {
 	const char *caller = in->options->notify_socket;
 
 	if (in->options->notify_dir == NULL || !plan_has_ns(p, CLONE_NEWNS))
 		return NULL;
-	if (caller == NULL || caller[0] != '/' || ready_ends_with(caller, READY_SYSTEMD))
+	if (caller == NULL || caller[0] != '/' || ready_ends_with(caller, READY_SYSTEMD) ||
+	    !ready_fits(caller))
 		caller = PLAN_NOTIFY_DIR;
 	for (size_t i = 0; i < in->config->n_mounts; i++) {
 		const char *to = in->config->mounts[i].destination;

@@ -88,6 +88,21 @@ if needs_root "an abstract socket, a user of a user namespace" "the files can't 
 	like "it is told" "$(heard)" "* READY=1"
 fi
 
+# ---- a socket whose path leaves no room for a name below it
+long=$WORK/$(printf '%*s' $((107 - ${#WORK} - 1)) '' | tr ' ' l)
+bg "$PROBE" manager "$long" >"$WORK/long.log"
+LOG=$WORK/long.log
+wait_text "$LOG" listening=1
+export NOTIFY_SOCKET=$long
+new_bundle
+run_sh 'echo $NOTIFY_SOCKET; probe notify READY=1; sleep 0.5'
+is "the longest path there is" "${#long} ${OUT%%$'\n'*}" "107 /run/notify/notify"
+like "and it is told" "$(heard)" "* READY=1"
+export NOTIFY_SOCKET=${long:0:100}
+new_bundle
+run_sh 'echo $NOTIFY_SOCKET; probe notify READY=1'
+is "the longest that the container's can be below" "${OUT//$'\n'/ }" "${long:0:100}/notify notify1=0"
+
 # ---- what is left alone
 manager alone
 export NOTIFY_SOCKET=$SOCKET
