@@ -353,15 +353,15 @@ hold() { # UNSHARE-OPTION...: a process that holds the namespaces; its pid in HO
 plain=("${lib_runtime[@]}")
 
 hold -n
-if nsenter -t "$HOLDER" -n busybox ip link add gfa type dummy 2>/dev/null ||
-	nsenter -t "$HOLDER" -n ip link add gfa type dummy 2>/dev/null; then
+if nsenter -t "$HOLDER" -n ip link add gfa type veth peer name gfb 2>/dev/null ||
+	nsenter -t "$HOLDER" -n busybox ip link add gfa type dummy 2>/dev/null; then
 	lib_runtime=(nsenter -t "$HOLDER" -n "${plain[@]}")
 	begin '.linux.namespaces += [{type: "network"}] | .linux.netDevices = {gfa: {name: "eth7"}}'
 	inside 'linux.netDevices{}.name' 'ls -d /proc/sys/net/ipv4/conf/eth7' '*/eth7'
 	end
 	lib_runtime=("${plain[@]}")
 else
-	without 'linux.netDevices{}.name' "no dummy network interfaces"
+	without 'linux.netDevices{}.name' "no interface can be made here"
 fi
 
 # files like resctrl's: what is written, not what a processor does with it
