@@ -11,6 +11,7 @@
 
 #include "apply/mount_cgroup.h"
 #include "apply/mount_copyup.h"
+#include "apply/mount_direct.h"
 #include "apply/mount_file.h"
 #include "apply/mount_fs.h"
 #include "apply/mount_legacy.h"
@@ -256,15 +257,19 @@ static const char *mount_fresh_name(const struct plan_mount *m, const struct mou
 	return name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL ? NULL : name;
 }
 
-/* The directory that m goes to: O_PATH, or negative where it is no new one in the fresh tmpfs. */
-static int mount_fresh_target(const struct plan_mount *m, const struct mount_fresh *f)
+/* The directory that m goes to, O_PATH, if it is a new one in the fresh tmpfs; else negative, also
+ * if m is mounted there already (*done). */
+static int mount_fresh_target(const struct plan_mount *m, const struct mount_fresh *f,
+			      struct mount_direct *direct, bool *done)
 {
 	const char *name = mount_fresh_name(m, f);
 
+	*done = false;
 	if (name == NULL || m->target_nofollow || mount_wants_real_directory(m) || m->remount ||
 	    m->copy_up || mkdirat(f->fd, name, 0755) < 0)
 		return FD_NONE;
-	return openat(f->fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	*done = mount_direct_fs(direct, m, f->fd, name);
+	return *done ? FD_NONE : openat(f->fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
 /* After m was attached: what was made, if m was a tmpfs, or none once m may have covered the one
@@ -286,14 +291,29 @@ static void mount_fresh_next(struct mount_fresh *f, const struct plan_mount *m)
 	*f = (struct mount_fresh){made >= 0 ? m->target : NULL, made, FD_NONE};
 }
 
+/* What lies at the top of the rootfs itself is on no other file system; negative: m goes elsewhere,
+ * or it is not known. */
+static int mount_target_top(const struct plan_mount *m, int root)
+{
+	const char *name = m->target + strspn(m->target, "/");
+
+	return m->remount || *name == '\0' || strchr(name, '/') != NULL
+		       ? FD_NONE
+		       : path_open_entry(root, name,
+					 O_PATH | (m->verb == MOUNT_BIND ? 0 : O_DIRECTORY));
+}
+
 /* O_PATH descriptor of where m goes. */
 static int mount_target(const struct plan_mount *m, int root, int source, struct err *e)
 {
 	struct err why = {0};
 	int kind = mount_wants_real_directory(m) ? O_DIRECTORY : 0;
 	bool nofollow = kind != 0 || m->target_nofollow;
-	int fd = -ENOENT;
+	int fd = mount_target_top(m, root);
 
+	if (fd >= 0)
+		return fd;
+	fd = -ENOENT;
 	/* path_mkdir() opens what exists with the same single call */
 	if (m->verb == MOUNT_BIND || nofollow || m->remount)
 		fd = nofollow ? path_open_nofollow(root, m->target, O_PATH | kind, &why)
@@ -451,17 +471,23 @@ static int mount_make_fs(const struct plan *p, const struct plan_mount *m, int r
 
 /* A tmpfs that is as empty as it was made goes to fresh->made. */
 static int mount_attach_fs(const struct plan *p, const struct plan_mount *m, int *slot, int root,
-			   struct mount_fresh *fresh, struct err *e)
+			   struct mount_fresh *fresh, struct mount_direct *direct, struct err *e)
 {
+	bool done;
 	autoclose int fd = FD_NONE;
-	autoclose int target = mount_fresh_target(m, fresh);
+	autoclose int target = mount_fresh_target(m, fresh, direct, &done);
 
+	if (done)
+		return 0;
 	if (target < 0)
 		target = mount_target(m, root, FD_NONE, e);
 	if (target < 0)
 		return target;
 	if (m->remount)
 		return mount_legacy(m, root, target, e);
+	/* a tmpfs is left to the other calls, which give the descriptor of what was made */
+	if (!mount_is_type(m, "tmpfs") && mount_direct_fs(direct, m, target, NULL))
+		return 0;
 	int r = mount_make_fs(p, m, root, target, &fd, e);
 	/* target's descriptor leads to what the tmpfs covers, also after it is attached */
 	if (r == 0 && fd >= 0 && m->copy_up)
@@ -484,20 +510,21 @@ static int mount_attach_file(const struct plan_mount *m, int root, struct err *e
 }
 
 static int mount_attach_one(const struct plan *p, const struct plan_mount *m, int *slot, int root,
-			    const struct procfs *pf, struct mount_fresh *fresh, struct err *e)
+			    const struct procfs *pf, struct mount_fresh *fresh,
+			    struct mount_direct *direct, struct err *e)
 {
 	switch (m->verb) {
 	case MOUNT_BIND:
 		if (m->remount)
-			return mount_attach_fs(p, m, slot, root, fresh, e);
+			return mount_attach_fs(p, m, slot, root, fresh, direct, e);
 		return mount_attach_bind(p, m, slot, root, pf, e);
 	case MOUNT_FS:
-		return mount_attach_fs(p, m, slot, root, fresh, e);
+		return mount_attach_fs(p, m, slot, root, fresh, direct, e);
 	case MOUNT_FILE:
 		return mount_attach_file(m, root, e);
 	case MOUNT_CGROUP: {
 		autoclose int target = mount_target(m, root, FD_NONE, e);
-		return target < 0 ? target : mount_cgroup(p, m, root, target, e);
+		return target < 0 ? target : mount_cgroup(p, m, root, target, direct, e);
 	}
 	}
 	return 0;
@@ -508,11 +535,12 @@ int mount_attach(const struct plan *p, struct mount_slots *slots, int root, cons
 {
 	__attribute__((cleanup(mount_fresh_done))) struct mount_fresh fresh = {.fd = FD_NONE,
 									       .made = FD_NONE};
+	struct mount_direct direct = mount_direct_new(p, pf);
 
 	for (size_t i = 0; i < p->mounts.n; i++) {
 		const struct plan_mount *m = &p->mounts.v[i];
 
-		if (mount_attach_one(p, m, &slots->fd[m->slot], root, pf, &fresh, e) < 0)
+		if (mount_attach_one(p, m, &slots->fd[m->slot], root, pf, &fresh, &direct, e) < 0)
 			return err_at(e, "%s", m->origin);
 		mount_fresh_next(&fresh, m);
 	}

@@ -55,18 +55,23 @@ static int cgroup_bind(const struct plan_cgroup_view *v, uint64_t attr, int at, 
 				      (name[0] == '\0' ? MOVE_MOUNT_T_EMPTY_PATH : 0));
 }
 
-/* v2. fd of a detached cgroup2 mount, or -errno where the bind has to do. */
-static int cgroup_new_v2(const struct plan *p, const struct plan_mount *m, struct err *e)
+/* v2. fd of a detached cgroup2 mount, or -errno where the bind has to do. *done: it is mounted on
+ * target already. */
+static int cgroup_new_v2(const struct plan *p, const struct plan_mount *m, int target,
+			 struct mount_direct *direct, bool *done, struct err *e)
 {
 	struct plan_mount fs = *m;
 
+	*done = false;
 	if (!plan_has_ns(p, CLONE_NEWCGROUP) || p->mounts.cgroup[0].whole)
 		return -EPERM;
+	fs.verb = MOUNT_FS;
 	fs.fstype = "cgroup2";
 	fs.source = "cgroup";
 	fs.data = NULL;
 	fs.sb_flags = 0;
-	return mount_fs_new(p, &fs, FD_NONE, e);
+	*done = mount_direct_fs(direct, &fs, target, NULL);
+	return *done ? FD_NONE : mount_fs_new(p, &fs, FD_NONE, e);
 }
 
 /* With mount(2), as any bind mount of the config. */
@@ -85,13 +90,16 @@ static int cgroup_v2_legacy(const struct plan *p, const struct plan_mount *m, in
 }
 
 static int cgroup_v2(const struct plan *p, const struct plan_mount *m, int root, int target,
-		     struct err *e)
+		     struct mount_direct *direct, struct err *e)
 {
 	const struct plan_cgroup_view *v = &p->mounts.cgroup[0];
 	struct err why = {0};
-	autoclose int fd = cgroup_new_v2(p, m, &why);
+	bool done;
+	autoclose int fd = cgroup_new_v2(p, m, target, direct, &done, &why);
 	int r = fd;
 
+	if (done)
+		return 0;
 	if (fd >= 0)
 		r = sys_move_mount(fd, "", target, "",
 				   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
@@ -132,7 +140,8 @@ static int cgroup_links(const struct plan_cgroup_view *v, int dir)
 }
 
 /* dir: the root of a tmpfs that init has just made, hence plain names. */
-static int cgroup_fill(const struct plan *p, const struct plan_mount *m, int dir, struct err *e)
+static int cgroup_fill(const struct plan *p, const struct plan_mount *m, int dir,
+		       struct mount_direct *direct, struct err *e)
 {
 	for (size_t i = 0; i < p->mounts.n_cgroup; i++) {
 		const struct plan_cgroup_view *v = &p->mounts.cgroup[i];
@@ -144,7 +153,9 @@ static int cgroup_fill(const struct plan *p, const struct plan_mount *m, int dir
 		}
 		/* the attributes of all follow in one call; a whole hierarchy is not left writable
 		 * until then */
-		int r = cgroup_bind(v, v->whole ? MOUNT_ATTR_RDONLY : 0, dir, v->name);
+		int r = !v->whole && mount_direct_bind(direct, v->source, dir, v->name)
+				? 0
+				: cgroup_bind(v, v->whole ? MOUNT_ATTR_RDONLY : 0, dir, v->name);
 		if (r == -ENOSYS)
 			r = cgroup_bind_legacy(v, cgroup_attributes(m, v), dir, v->name);
 		if (r == -ENOENT) { /* no cgroup of the container there */
@@ -186,18 +197,18 @@ static int cgroup_tmpfs(const struct plan *p, const struct plan_mount *m, int ro
 }
 
 int mount_cgroup(const struct plan *p, const struct plan_mount *m, int root, int target,
-		 struct err *e)
+		 struct mount_direct *direct, struct err *e)
 {
 	if (p->mounts.n_cgroup == 0) {
 		log_warn("%s: the host has no cgroups mounted, nothing to show", m->origin);
 		return 0;
 	}
 	if (p->mounts.cgroup[0].name == NULL)
-		return cgroup_v2(p, m, root, target, e);
+		return cgroup_v2(p, m, root, target, direct, e);
 	autoclose int dir = cgroup_tmpfs(p, m, root, target, e);
 	if (dir < 0)
 		return dir;
-	int r = cgroup_fill(p, m, dir, e);
+	int r = cgroup_fill(p, m, dir, direct, e);
 	if (r < 0)
 		return r;
 	r = mount_set(dir, AT_RECURSIVE, m->attr_set | m->rec_attr_set, 0, MS_PRIVATE);

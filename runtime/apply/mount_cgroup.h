@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "apply/mount_direct.h"
 #include "plan/plan.h"
 
 /*
@@ -13,4 +14,4 @@
  * unshared, host tree visible.
  */
 int mount_cgroup(const struct plan *p, const struct plan_mount *m, int root, int target,
-		 struct err *e);
+		 struct mount_direct *direct, struct err *e);

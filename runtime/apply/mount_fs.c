@@ -67,14 +67,18 @@ static bool fs_has_option(const char *data, const char *name)
 	return false;
 }
 
+bool mount_fs_takes_over(const struct plan_mount *m)
+{
+	return strcmp(m->fstype, "tmpfs") == 0 && !fs_has_option(m->data, "mode");
+}
+
 const char *mount_fs_extra(const struct plan_mount *m, int target, char buf[static 64])
 {
 	struct stat st;
 	int n = 0;
 
 	buf[0] = '\0';
-	if (strcmp(m->fstype, "tmpfs") != 0 || fs_has_option(m->data, "mode") ||
-	    fstat(target, &st) < 0)
+	if (!mount_fs_takes_over(m) || fstat(target, &st) < 0)
 		return buf;
 	n = snprintf(buf, 64, "mode=%o", (unsigned int)st.st_mode & 07777);
 	if (st.st_uid != 0 && st.st_uid != 65534 && !fs_has_option(m->data, "uid"))

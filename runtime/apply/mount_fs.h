@@ -12,6 +12,9 @@
  */
 int mount_fs_new(const struct plan *p, const struct plan_mount *m, int target, struct err *e);
 
-/* Options the plan could not know: mode and owner of what a tmpfs covers. "" when there are none.
+/* Whether m is a tmpfs without a mode of its own: it takes over mode and owner of what it covers.
  */
+bool mount_fs_takes_over(const struct plan_mount *m);
+
+/* Options the plan could not know: those of mount_fs_takes_over(). "" when there are none. */
 const char *mount_fs_extra(const struct plan_mount *m, int target, char buf[static 64]);

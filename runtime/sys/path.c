@@ -71,6 +71,12 @@ int path_open_nofollow(int root, const char *path, int flags, struct err *e)
 	return path_open(root, path, flags | O_NOFOLLOW, e);
 }
 
+int path_open_entry(int root, const char *name, int flags)
+{
+	return sys_openat2(root, name, (uint64_t)(unsigned int)(flags | O_CLOEXEC), 0,
+			   RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+}
+
 static bool path_is_dots(const char *name, size_t n)
 {
 	return (n == 1 && name[0] == '.') || (n == 2 && name[0] == '.' && name[1] == '.');

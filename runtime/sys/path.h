@@ -25,6 +25,10 @@ int path_open(int root, const char *path, int flags, struct err *e);
 /* As path_open(), without following a link in the last component. */
 int path_open_nofollow(int root, const char *path, int flags, struct err *e);
 
+/* Opens the entry of root itself that has this name, if it is no link and nothing is mounted on it:
+ * fd, or -errno for any other case, which path_open() is for (-ENOSYS before 5.6). */
+int path_open_entry(int root, const char *name, int flags);
+
 /* Opens a directory, making missing components with mode (before umask) one by one. O_PATH fd. */
 int path_mkdir(int root, const char *path, mode_t mode, struct err *e);
 

@@ -34,3 +34,25 @@ fi
 is "exec: --process from a pipe" \
 	"$(rt exec --process <(echo '{"args": ["/bin/echo", "piped"], "cwd": "/", "user": {"uid": 0, "gid": 0}}') "$ID" 2>"$WORK/err")" piped
 ct_drop
+
+# New file systems take one mount(2), and where that is refused the newer calls: the result is the same.
+direct_or_not() {
+	command -v strace >/dev/null || { skip "mount(2) refused" "strace is not installed"; return; }
+	local mounts='.mounts += [{destination: "/made", type: "tmpfs", source: "here", options: ["nosuid", "noatime", "size=1m"]},
+		{destination: "/made/below", type: "tmpfs", source: "there", options: ["nodev", "strictatime", "mode=711", "nr_inodes=9"]},
+		{destination: "/queue", type: "mqueue", source: "mqueue", options: ["nodev", "nodiratime"]},
+		{destination: "/terminals", type: "devpts", source: "devpts", options: ["newinstance", "ptmxmode=0666", "mode=0620"]}]'
+	local print='cut -d" " -f4- /proc/self/mountinfo | sed "s/master:[0-9]* //"; stat -c "%n %a %u" /made /made/below /dev /dev/shm'
+	new_bundle "$mounts"
+	run_sh "$print"
+	is "mount(2): a container with new file systems" "$RC" 0
+	local direct=$OUT
+	lib_live[$ID]=1
+	OUT=$(timeout --foreground -k 2 20 strace -f -qq -o "$WORK/trace" -e inject=mount:error=EPERM:when=2+ \
+		"${lib_runtime[@]}" --root "$STATE" run -b "$BUNDLE" "$ID" 2>"$WORK/err" </dev/null)
+	is "mount(2) refused: a container with them" $? 0
+	ok "mount(2) refused: it was tried" grep -q 'mount(.*INJECTED' "$WORK/trace"
+	is "mount(2) refused: the same mounts" "$OUT" "$direct"
+	: >"$WORK/err"
+}
+direct_or_not
