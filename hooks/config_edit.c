@@ -153,7 +153,7 @@ static int config_mounts(struct config_editor *q)
 	return 0;
 }
 
-/* Which libraries an image can carry is seen where it is mounted. */
+/* Which libraries an image can carry is seen where it is mounted, and a curtain is drawn there. */
 static void config_libraries(struct config_editor *q, const char *self)
 {
 	static const char stage[] = "createContainer";
@@ -162,7 +162,7 @@ static void config_libraries(struct config_editor *q, const char *self)
 	for (size_t i = 0; hooks != NULL && i < hooks->n_create_container; i++)
 		if (strcmp(hooks->create_container[i].path, self) == 0)
 			return;
-	if (!graft_libraries_asked(q->ed))
+	if (!graft_libraries_asked(q->ed) && q->ed->veil.n == 0)
 		return;
 	struct oj_node *list = config_array(q, config_object(q, q->doc, "hooks"), stage);
 	struct oj_node *hook = oj_tree_push(list, OJ_NODE_OBJECT, q->a);

@@ -148,6 +148,36 @@ static void dump_notes(struct json *j, const struct graft_notes *notes)
 	json_close(j, ']');
 }
 
+static void dump_strings(struct json *j, const char *key, const char *const *v, size_t n)
+{
+	json_open(j, key, '[');
+	for (size_t i = 0; i < n; i++)
+		json_string(j, NULL, v[i]);
+	json_close(j, ']');
+}
+
+/* Only where it was asked for, or the policy has it. */
+static void dump_curtain(struct json *j, const struct graft_edits *ed)
+{
+	if (ed->veil.n == 0)
+		return;
+	json_open(j, "curtain", '[');
+	for (size_t i = 0; i < ed->veil.n; i++) {
+		const struct graft_veil *v = &ed->veil.v[i];
+
+		json_open(j, NULL, '{');
+		json_string(j, "target", v->path);
+		dump_strings(j, "shows", v->show, v->n_show);
+		dump_strings(j, "hides", v->hide, v->n_hide);
+		dump_optional(j, "changes", v->file);
+		dump_optional(j, "content", v->file != NULL ? v->content : NULL);
+		json_string(j, "graft", graft_domain_name(v->domain));
+		json_string(j, "why", v->why);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 /* Only where something was left: who looks at devices alone need not know of libraries. */
 static void dump_left(struct json *j, const struct graft_edits *ed)
 {
@@ -189,6 +219,7 @@ const char *graft_edits_json(const struct graft_edits *ed, struct arena *a, size
 	for (size_t i = 0; i < ed->library.n; i++)
 		dump_library(&j, &ed->library.v[i]);
 	json_close(&j, ']');
+	dump_curtain(&j, ed);
 	dump_left(&j, ed);
 	dump_notes(&j, &ed->note);
 	json_close(&j, '}');
@@ -222,6 +253,24 @@ static void dump_devices_text(struct dump_lines *t, const struct graft_edits *ed
 		*ARENA_PUSH(t->a, t) =
 			arena_printf(t->a, "mount    %s%s %s,nosuid,nodev%s (%s)", m->target, from,
 				     m->job ? "rw" : "ro", m->exec ? "" : ",noexec", m->why);
+	}
+}
+
+static void dump_curtain_text(struct dump_lines *t, const struct graft_edits *ed)
+{
+	for (size_t i = 0; i < ed->veil.n; i++) {
+		const struct graft_veil *v = &ed->veil.v[i];
+		const char *names = "";
+
+		for (size_t k = 0; k < v->n_hide; k++)
+			names = arena_printf(t->a, "%s%s%s", names, k > 0 ? ", " : "", v->hide[k]);
+		if (v->n_hide > 0)
+			*ARENA_PUSH(t->a, t) =
+				arena_printf(t->a, "hides    %s: %s (%s)", v->path, names, v->why);
+		if (v->file != NULL)
+			*ARENA_PUSH(t->a, t) = arena_printf(
+				t->a, "changes  %s/%s: libraries make no device nodes (%s)",
+				v->path, v->file, v->why);
 	}
 }
 
@@ -275,6 +324,7 @@ const char *graft_edits_text(const struct graft_edits *ed, struct arena *a, size
 	struct dump_lines t = {.a = a};
 
 	dump_devices_text(&t, ed);
+	dump_curtain_text(&t, ed);
 	dump_limits_text(&t, ed);
 	if (ed->record != NULL)
 		*ARENA_PUSH(a, &t) =

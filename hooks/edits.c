@@ -4,8 +4,8 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "hooks/curtain.h"
 #include "hooks/nvidia_libraries.h"
-#include "hooks/select.h"
 #include "hooks/values.h"
 
 #define EDITS_CAPS_DEFAULT (GRAFT_CAP_COMPUTE | GRAFT_CAP_UTILITY)
@@ -419,6 +419,8 @@ static int edits_domain(struct editor *q, enum graft_domain d)
 		return r;
 	edits_domain_devices(q, d);
 	edits_files(q, d);
+	if (q->options.curtain || (q->policy->curtain & GRAFT_BIT(d)) != 0)
+		curtain_edit(q->inv, d, &q->set, w->source, q->options.curtain, q->a, q->out);
 	if (d == GRAFT_RDMA)
 		edits_verbs(q);
 	return 0;

@@ -156,6 +156,21 @@ struct graft_notes {
 	size_t n, cap;
 };
 
+/* A folder of /proc or /sys that shows every device of the node whatever a container was given. */
+struct graft_view {
+	enum graft_domain domain;
+	const char *path; /* absolute: "/proc/driver/nvidia" */
+	struct graft_view_entries {
+		struct graft_view_entry {
+			const char *path; /* below the folder: "gpus/0000:1b:00.0" */
+			int owner;	  /* index of a device, or one of these */
+		} * v;
+		size_t n, cap;
+	} entry;		    /* what is not named here is shown to nobody */
+	const char *file, *content; /* a file of it that a container sees with another content */
+};
+enum { GRAFT_VIEW_ALL = -1, GRAFT_VIEW_NONE = -2 };
+
 struct graft_inventory {
 	struct graft_devices {
 		struct graft_device *v; /* by domain, then PCI address, then number */
@@ -173,6 +188,10 @@ struct graft_inventory {
 		struct graft_fact *v;
 		size_t n, cap;
 	} fact;
+	struct graft_views {
+		struct graft_view *v;
+		size_t n, cap;
+	} view;
 	struct graft_notes note;
 	unsigned int domains; /* GRAFT_BIT of those that were looked for */
 };
@@ -320,6 +339,7 @@ struct graft_policy {
 	unsigned int enable; /* GRAFT_BIT of the domains that may be granted at all */
 	enum graft_env env;
 	struct graft_rule rule[GRAFT_DOMAINS];
+	unsigned int curtain;	      /* GRAFT_BIT of the domains that never come without */
 	unsigned int caps;	      /* GRAFT_CAP_* that may be granted */
 	bool mad, uvm_tools, sockets; /* nodes with power over others: false by default */
 	uint64_t memlock_max; /* bytes; UINT64_MAX: unlimited; 0: the config's own limit stays */
@@ -390,6 +410,18 @@ struct graft_library {
 	bool program;	  /* in the host's PATH folders, not a library */
 	bool optional;	  /* the host may lack it */
 	const char *why;  /* "capability compute" */
+};
+
+/* A folder of the container's /proc or /sys of which only a part is to be seen (hooks/curtain.h).
+ */
+struct graft_veil {
+	enum graft_domain domain;
+	const char *path;	   /* absolute */
+	const char **show, **hide; /* below it */
+	size_t n_show, n_hide;
+	const char *file, *content; /* shown with this content; NULL: none */
+	bool asked;		    /* by the request, not by the policy alone */
+	const char *why;
 };
 
 /* Something of the host that was looked at and not taken. */
@@ -466,6 +498,10 @@ struct graft_edits {
 	struct graft_mpi mpi; /* found out by hooks/mpi.c */
 	enum graft_pmi pmi;   /* ... hooks/pmi.c */
 	int pmi_fd;	      /* the launcher's socket, which stays open; 0: none */
+	struct graft_veils {
+		struct graft_veil *v;
+		size_t n, cap;
+	} veil;
 	struct graft_lefts {
 		struct graft_left *v;
 		size_t n, cap;

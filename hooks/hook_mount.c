@@ -7,6 +7,7 @@
 
 #include "base/io.h"
 #include "hooks/config_edit.h"
+#include "hooks/curtain.h"
 #include "hooks/hook.h"
 #include "hooks/library.h"
 #include "sys/path.h"
@@ -348,6 +349,8 @@ int hook_mount_all(struct hook_run *run, struct err *e)
 		r = mount_files(&w);
 	if (r == 0)
 		r = mount_cache(&w);
+	for (size_t i = 0; r == 0 && i < run->ed->veil.n; i++)
+		r = curtain_draw(&run->ed->veil.v[i], run->rootfs, e);
 	hook_enter_owner(run, false);
 	return r;
 }

@@ -76,6 +76,20 @@ void inventory_common(struct graft_inventory *inv, struct arena *a, enum graft_d
 	c->node.role = role;
 }
 
+struct graft_view *inventory_view(struct graft_inventory *inv, struct arena *a, enum graft_domain d,
+				  const char *path)
+{
+	struct graft_view *view = ARENA_PUSH(a, &inv->view);
+
+	*view = (struct graft_view){.domain = d, .path = path};
+	return view;
+}
+
+void inventory_view_entry(struct graft_view *view, struct arena *a, const char *path, int owner)
+{
+	*ARENA_PUSH(a, &view->entry) = (struct graft_view_entry){path, owner};
+}
+
 void inventory_node(struct graft_device *dev, struct arena *a, enum graft_role role,
 		    const struct graft_node *node)
 {

@@ -12,6 +12,8 @@ libgreffon_a_SOURCES += \
 	hooks/capture.c hooks/capture.h \
 	hooks/config_edit.c hooks/config_edit.h \
 	hooks/config_has.c \
+	hooks/curtain.c hooks/curtain.h \
+	hooks/curtain_draw.c \
 	hooks/dump.c \
 	hooks/edits.c \
 	hooks/elf.c hooks/elf.h \
@@ -30,6 +32,7 @@ libgreffon_a_SOURCES += \
 	hooks/nvidia_extra.c \
 	hooks/nvidia_libraries.c hooks/nvidia_libraries.h \
 	hooks/nvidia_mig.c \
+	hooks/nvidia_view.c \
 	hooks/place.c \
 	hooks/pmi.c hooks/pmi.h \
 	hooks/policy.c hooks/policy.def \

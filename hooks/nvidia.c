@@ -199,6 +199,7 @@ static void nvidia_gpus(const struct tree *t, struct graft_inventory *inv)
 	nvidia_commons(t, inv, (unsigned int)major);
 	nvidia_facts(t, inv);
 	nvidia_mig_discover(t, inv);
+	nvidia_view_discover(t, inv);
 }
 
 /* WSL 2: one node for all GPUs of the machine below, libraries where Windows puts them. */

@@ -85,6 +85,18 @@ static int policy_enable(struct policy_reader *q, const struct policy_doc *d, co
 	return 0;
 }
 
+static int policy_curtain(struct policy_reader *q, const struct policy_doc *d, const char *path)
+{
+	for (size_t i = 0; i < d->n_curtain; i++) {
+		int domain = graft_domain_find(d->curtain[i], strlen(d->curtain[i]));
+		if (domain != GRAFT_GPU && domain != GRAFT_RDMA)
+			return policy_bad(q, path, "curtain", "is there for gpu and rdma, not for",
+					  d->curtain[i]);
+		q->out->curtain |= GRAFT_BIT(domain);
+	}
+	return 0;
+}
+
 static int policy_devices(struct policy_reader *q, const struct policy_doc *d, const char *path)
 {
 	for (size_t i = 0; i < d->n_devices; i++) {
@@ -256,6 +268,8 @@ static int policy_parse(struct policy_reader *q, const char *text, size_t len, c
 	r = policy_enable(q, d, path);
 	if (r == 0)
 		r = policy_devices(q, d, path);
+	if (r == 0)
+		r = policy_curtain(q, d, path);
 	if (r == 0)
 		r = policy_values(q, d, path);
 	if (r == 0)

@@ -153,6 +153,44 @@ static void rdma_mellanox(const struct tree *t, struct graft_inventory *inv, siz
 	}
 }
 
+static int rdma_owner(const struct graft_inventory *inv, size_t from, const char *name)
+{
+	for (size_t i = from; i < inv->device.n; i++) {
+		const struct graft_device *dev = &inv->device.v[i];
+		if (strcmp(dev->name, name) == 0)
+			return (int)i;
+		for (size_t k = 0; k < dev->n_alias; k++)
+			if (strcmp(dev->alias[k], name) == 0)
+				return (int)i;
+	}
+	return GRAFT_VIEW_NONE;
+}
+
+/* The folders by which libraries and tools find RDMA devices, shared by all containers of a node
+ * in mode "shared". */
+static void rdma_views(const struct tree *t, struct graft_inventory *inv, size_t from)
+{
+	static const char *const classes[] = {RDMA_CLASS, RDMA_VERBS, RDMA_MAD};
+
+	for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+		struct tree_list names = tree_list(t, "%s", classes[i]);
+		struct graft_view *view =
+			names.n == 0 ? NULL
+				     : inventory_view(inv, t->a, GRAFT_RDMA,
+						      arena_printf(t->a, "/%s", classes[i]));
+
+		for (size_t k = 0; k < names.n; k++) {
+			bool mad = strcmp(classes[i], RDMA_MAD) == 0;
+			const char *of =
+				mad ? tree_read(t, RDMA_MAD "/%s/ibdev", names.v[k]) : names.v[k];
+			int owner = of == NULL || strcmp(of, "abi_version") == 0
+					    ? GRAFT_VIEW_ALL
+					    : rdma_owner(inv, from, of);
+			inventory_view_entry(view, t->a, names.v[k], owner);
+		}
+	}
+}
+
 void rdma_discover(const struct tree *t, struct graft_inventory *inv)
 {
 	size_t from = inv->device.n;
@@ -166,6 +204,7 @@ void rdma_discover(const struct tree *t, struct graft_inventory *inv)
 	inventory_sort(inv, from);
 	rdma_mad(t, inv, from);
 	rdma_mellanox(t, inv, from);
+	rdma_views(t, inv, from);
 	if (tree_dev(t, &number, "sys/class/misc/rdma_cm/dev")) {
 		tree_node_of(t, "/dev/infiniband", "rdma_cm", number, &cm);
 		inventory_common(inv, t->a, GRAFT_RDMA, GRAFT_ROLE_CONTROL, &cm);

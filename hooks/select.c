@@ -408,6 +408,25 @@ static int select_no_move(struct selector *q)
 			    q->want->source);
 }
 
+/* Where a container sees what it was not given, and something can be done about it. */
+static int select_curtain(const struct selector *q, struct select_options *out)
+{
+	out->curtain = q->d == GRAFT_GPU || q->d == GRAFT_RDMA;
+	if (out->curtain)
+		return 0;
+	if (q->d == GRAFT_AMD)
+		return graft_refuse(
+			q->e, ENOTSUP, q->d, "CURTAIN",
+			"%s: 'curtain' is not there for it: the kernel itself hides in "
+			"/sys/class/kfd what the device rules refuse, and /sys/class/drm, "
+			"which rocm-smi reads, can't be hidden; leave 'curtain' out",
+			q->want->source);
+	return graft_refuse(q->e, ENOTSUP, q->d, "CURTAIN",
+			    "%s: 'curtain' is not there for it, only for gpu and rdma; leave "
+			    "'curtain' out",
+			    q->want->source);
+}
+
 static int select_parse_options(struct selector *q, const char *value, struct select_options *out)
 {
 	const char *text = strchr(value, ';');
@@ -418,10 +437,17 @@ static int select_parse_options(struct selector *q, const char *value, struct se
 			continue;
 		if (q->d == GRAFT_RDMA && strcmp(word, "move") == 0)
 			return select_no_move(q);
+		if (strcmp(word, "curtain") == 0) {
+			int r = select_curtain(q, out);
+			if (r < 0)
+				return r;
+			continue;
+		}
 		if (q->d != GRAFT_RDMA || strcmp(word, "mad") != 0)
 			return graft_refuse(q->e, EINVAL, q->d, "VALUE",
-					    "%s: '%.60s' is no option of it; rdma has 'mad' and "
-					    "'libs=auto', 'host' or 'none'",
+					    "%s: '%.60s' is no option of it; gpu and rdma have "
+					    "'curtain', rdma also 'mad' and 'libs=auto', 'host' or "
+					    "'none'",
 					    q->want->source, word);
 		if (!q->policy->mad)
 			return graft_refuse(q->e, EACCES, q->d, "DENIED",
@@ -494,6 +520,8 @@ int select_domain(struct select_set *s, const struct graft_inventory *inv, enum 
 		  struct err *e)
 {
 	struct selector q = {s, inv, d, want, policy, notes, a, e};
+
+	options->curtain = false;
 	int r = select_parse_options(&q, want->value, options);
 
 	if (r == 0)

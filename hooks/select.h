@@ -10,9 +10,10 @@ struct select_set {
 	size_t n;
 };
 
-/* What rdma's list may say behind ';'. */
+/* What a list may say behind ';'. */
 struct select_options {
 	bool mad;
+	bool curtain; /* of the domain that was selected last */
 	enum graft_verbs_libs libs;
 };
 

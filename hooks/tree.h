@@ -99,6 +99,8 @@ int place_compare(const struct graft_place *x, const char *x_name, const struct 
 
 void nvidia_discover(const struct tree *t, struct graft_inventory *inv, unsigned int domains);
 void nvidia_mig_discover(const struct tree *t, struct graft_inventory *inv);
+/* What the driver shows of all GPUs; after the two above. */
+void nvidia_view_discover(const struct tree *t, struct graft_inventory *inv);
 /* IMEX channels, NVSwitch, GDRCopy, GPUDirect Storage. */
 void nvidia_extra_discover(const struct tree *t, struct graft_inventory *inv, unsigned int domains);
 void amd_discover(const struct tree *t, struct graft_inventory *inv);
@@ -122,6 +124,10 @@ void inventory_fact(struct graft_inventory *inv, struct arena *a, enum graft_dom
 		    const char *key, const char *value);
 void inventory_common(struct graft_inventory *inv, struct arena *a, enum graft_domain d,
 		      enum graft_role role, const struct graft_node *node);
+struct graft_view *inventory_view(struct graft_inventory *inv, struct arena *a, enum graft_domain d,
+				  const char *path);
+/* owner: the index of a device, or GRAFT_VIEW_* */
+void inventory_view_entry(struct graft_view *view, struct arena *a, const char *path, int owner);
 /* Appends the node with its role to the device's. */
 void inventory_node(struct graft_device *dev, struct arena *a, enum graft_role role,
 		    const struct graft_node *node);

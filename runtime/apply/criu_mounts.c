@@ -193,6 +193,7 @@ static void mounts_add_plan(const struct plan *p, const struct plan_mount *m, in
 		mounts_add_cgroup(p, target, a, out);
 		return;
 	case MOUNT_FILE: /* lies in a file system of the container's own */
+	case MOUNT_VEIL:
 		return;
 	case MOUNT_FS:
 		/* of the host's network namespace it is the host's own */

@@ -17,6 +17,7 @@
 #include "apply/mount_legacy.h"
 #include "apply/mount_open.h"
 #include "base/log.h"
+#include "hooks/curtain.h"
 #include "sys/path.h"
 #include "sys/sys.h"
 
@@ -522,6 +523,8 @@ static int mount_attach_one(const struct plan *p, const struct plan_mount *m, in
 		return mount_attach_fs(p, m, slot, root, fresh, direct, e);
 	case MOUNT_FILE:
 		return mount_attach_file(m, root, e);
+	case MOUNT_VEIL:
+		return curtain_draw(m->veil, root, e);
 	case MOUNT_CGROUP: {
 		autoclose int target = mount_target(m, root, FD_NONE, e);
 		return target < 0 ? target : mount_cgroup(p, m, root, target, direct, e);

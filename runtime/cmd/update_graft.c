@@ -225,8 +225,13 @@ static struct graft_edits *graft_together(const struct graft_edits *had,
 }
 
 /* What a process is born with stays as it is. */
-static void graft_tell_limits(const struct graft_edits *more)
+static void graft_tell_limits(const struct graft_edits *more, const struct graft_doc *doc)
 {
+	for (size_t i = 0; doc != NULL && more->device.n > 0 && i < doc->n_curtain; i++)
+		log_warn(
+			"what the curtain hides in '%s' stays hidden: it is drawn when a container "
+			"is made [GRAFT-HOT]",
+			doc->curtain[i]);
 	if (more->gid.n + more->env.n > 0)
 		log_warn("groups and variables of the graft go to processes of greffon exec; those "
 			 "that run keep theirs [GRAFT-HOT]");
@@ -327,7 +332,7 @@ static int hot_graft(struct hot *h, const struct cmd_list *list, struct err *e)
 	if (r == 0)
 		r = graft_apply(h, &p, types, all, e);
 	if (r == 0)
-		graft_tell_limits(more);
+		graft_tell_limits(more, h->doc);
 	return r;
 }
 

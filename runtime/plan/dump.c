@@ -167,7 +167,7 @@ static void dump_mount_flags(struct dump *d, const struct plan_mount *m)
 
 static const char *dump_verb(const struct plan_mount *m)
 {
-	static const char *const verbs[] = {"bind", "filesystem", "cgroup", "file"};
+	static const char *const verbs[] = {"bind", "filesystem", "cgroup", "file", "curtain"};
 
 	return m->verb == MOUNT_BIND && m->recursive ? "rbind" : verbs[m->verb];
 }
@@ -188,6 +188,16 @@ static void dump_root(struct dump *d, const struct plan *p)
 	dump_set(d, "origin", m->propagation_origin);
 }
 
+static void dump_veil(struct dump *d, const struct graft_veil *v)
+{
+	const char *hides = "";
+
+	for (size_t i = 0; i < v->n_hide; i++)
+		hides = arena_printf(d->a, "%s%s%s", hides, i > 0 ? "," : "", v->hide[i]);
+	dump_set(d, "hides", hides);
+	dump_set(d, "changes", v->file);
+}
+
 static void dump_mounts(struct dump *d, const struct plan *p)
 {
 	bool cgroup = false;
@@ -202,6 +212,8 @@ static void dump_mounts(struct dump *d, const struct plan *p)
 		dump_set(d, "source", m->source);
 		if (m->verb == MOUNT_FILE)
 			dump_set(d, "bytes", arena_printf(d->a, "%zu", m->content_len));
+		if (m->verb == MOUNT_VEIL)
+			dump_veil(d, m->veil);
 		dump_mount_flags(d, m);
 		dump_set(d, "origin", m->origin);
 		cgroup = cgroup || m->verb == MOUNT_CGROUP;

@@ -237,6 +237,30 @@ static void graft_cache(struct grafter *g)
 	};
 }
 
+/* Behind all others: what it lies over is mounted then. */
+static int graft_curtain(struct grafter *g)
+{
+	struct plan *p = g->p;
+
+	for (size_t i = 0; i < g->edits->veil.n; i++) {
+		const struct graft_veil *v = &g->edits->veil.v[i];
+
+		if (!plan_has_ns(p, CLONE_NEWNS))
+			return graft_refuse(g->e, EINVAL, v->domain, "CONFLICT",
+					    "%s: the config has no mount namespace: '%s' can't be "
+					    "hidden for the container alone",
+					    v->why, v->path);
+		*ARENA_PUSH(p->arena, &p->mounts) = (struct plan_mount){
+			.verb = MOUNT_VEIL,
+			.open_at = AT_ROOT,
+			.target = v->path,
+			.veil = v,
+			.origin = graft_origin(p, v->domain, v->why),
+		};
+	}
+	return 0;
+}
+
 int plan_graft_mounts(struct grafter *g)
 {
 	struct plan *p = g->p;
@@ -271,6 +295,9 @@ int plan_graft_mounts(struct grafter *g)
 		};
 	}
 	graft_cache(g);
+	r = graft_curtain(g);
+	if (r < 0)
+		return r;
 	/* there are as many slots as mounts, and one for the rootfs */
 	for (size_t i = 0; i < p->mounts.n; i++)
 		p->mounts.v[i].slot = (int16_t)(i + 1);

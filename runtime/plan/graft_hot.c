@@ -101,6 +101,24 @@ static int hot_node(struct plan *p, const struct plan_node *n, const struct graf
 	return 0;
 }
 
+/* It would have to be taken down for a moment, and processes have files of it open. */
+static int hot_curtain(struct graft_edits *more, struct arena *a, struct err *e)
+{
+	for (size_t i = 0; i < more->veil.n; i++) {
+		const struct graft_veil *v = &more->veil.v[i];
+		if (v->asked)
+			return graft_refuse(e, EINVAL, v->domain, "HOT",
+					    "%s: a curtain is drawn when a container is made; "
+					    "leave 'curtain' out",
+					    v->why);
+		graft_note_add(&more->note, a, v->domain, "HOT",
+			       "%s: what '%s' shows stays as it was when the container was made",
+			       v->why, v->path);
+	}
+	more->veil.n = 0;
+	return 0;
+}
+
 static int hot_more(struct plan *p, const struct plan_input *in, const struct plan_hot *hot,
 		    struct err *e)
 {
@@ -108,7 +126,9 @@ static int hot_more(struct plan *p, const struct plan_input *in, const struct pl
 	size_t n_nodes = p->nodes.n, n_mounts = p->mounts.n, n_rules = p->cgroup.rules.n;
 
 	g.cache = arena_printf(p->arena, "ld.so.cache.%" PRIu64, hot->serial);
-	int r = plan_graft_devices(&g);
+	int r = hot_curtain(hot->more, p->arena, e);
+	if (r == 0)
+		r = plan_graft_devices(&g);
 	/* hot->holds has brought them */
 	p->cgroup.rules.n = n_rules;
 	if (r == 0)

@@ -25,6 +25,7 @@
 struct oci_config;
 struct host;
 struct graft_edits;
+struct graft_veil;
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
@@ -78,6 +79,7 @@ enum plan_mount_verb {
 	MOUNT_FS,     /* a new file system instance */
 	MOUNT_CGROUP, /* the container's view of the cgroup hierarchies */
 	MOUNT_FILE,   /* a file of the plan's content, made at source in the container */
+	MOUNT_VEIL,   /* hides a part of what is at target, if anything is */
 };
 
 struct plan_mount {
@@ -87,9 +89,10 @@ struct plan_mount {
 	const char *source;  /* absolute for MOUNT_BIND */
 	const char *content; /* of MOUNT_FILE: content_len bytes */
 	size_t content_len;
-	const char *target; /* as in the config; resolved in the rootfs */
-	const char *fstype; /* for MOUNT_FS */
-	const char *data;   /* "mode=755,size=64k": options of the file system, comma separated */
+	const struct graft_veil *veil; /* of MOUNT_VEIL */
+	const char *target;	       /* as in the config; resolved in the rootfs */
+	const char *fstype;	       /* for MOUNT_FS */
+	const char *data; /* "mode=755,size=64k": options of the file system, comma separated */
 	uint64_t attr_set, attr_clr;	     /* MOUNT_ATTR_*, of the top mount */
 	uint64_t rec_attr_set, rec_attr_clr; /* MOUNT_ATTR_*, of the whole tree (r* options) */
 	unsigned int

@@ -173,6 +173,15 @@ static void doc_files(struct doc_builder *b)
 	}
 }
 
+static void doc_curtain(struct doc_builder *b)
+{
+	const struct graft_edits *ed = b->ed;
+
+	b->d->curtain = arena_array(b->a, ed->veil.n, sizeof(*b->d->curtain));
+	for (size_t i = 0; i < ed->veil.n; i++)
+		b->d->curtain[b->d->n_curtain++] = ed->veil.v[i].path;
+}
+
 static void doc_limits(struct doc_builder *b)
 {
 	const struct graft_edits *ed = b->ed;
@@ -235,6 +244,7 @@ struct graft_doc *graft_doc_build(const struct graft_record_input *in, struct ar
 	doc_facts(&b);
 	doc_devices(&b);
 	doc_files(&b);
+	doc_curtain(&b);
 	doc_limits(&b);
 	doc_notes(&b);
 	return b.d;

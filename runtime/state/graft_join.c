@@ -99,6 +99,8 @@ struct graft_doc *graft_doc_join(const struct graft_doc *old, const struct graft
 		d->memlock = old->memlock;
 		d->memlock_why = old->memlock_why;
 	}
+	d->curtain = old->curtain; /* nothing of it changes while a container runs */
+	d->n_curtain = old->n_curtain;
 	d->run = old->run;
 	d->image = old->image;
 	return d;

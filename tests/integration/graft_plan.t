@@ -47,6 +47,11 @@ commands_of() { # FIXTURE TREE
 		say "$t" plan -a rdma=mlx5_77
 		say "$t" plan -a 'rdma=mlx5_0;mad'
 		say "$t" plan -a 'rdma=mlx5_0;move'
+		say "$t" plan -a 'gpu=0,2;curtain' -a gpu.caps=utility
+		say "$t" plan -a 'gpu=all;curtain' -a 'rdma=near-gpu;curtain' -a gpu.caps=utility
+		say "$t" plan -a 'rdma=mlx5_3,mlx5_11;curtain'
+		say "$t" plan -a 'nvswitch=true;curtain' -a gpu=0
+		say "$t" plan -a 'gpu=0;veil'
 		say "$t" plan -a rdma=mlx5_0 -a rdma.limit=mlx5_0:hca_handle=4,hca_object=max
 		say "$t" plan -a rdma=mlx5_0 -a rdma.limit=mlx5_0:hca_handle=64
 		say "$t" plan -a rdma=mlx5_0 -a rdma.limit=mlx5_1:hca_handle=4,hca_object=5
@@ -61,6 +66,8 @@ commands_of() { # FIXTURE TREE
 		say "$t" plan -a gpu=gpu0/gi9/ci0,gpu0/gi10/ci0 -a gpu.caps=utility
 		say "$t" plan -a gpu=all -a gpu.caps=utility
 		say "$t" plan -a gpu=nvidia2
+		say "$t" plan -a 'gpu=gpu0/gi9/ci0;curtain' -a gpu.caps=utility --format json
+		say "$t" plan -a 'gpu=1:0,0;curtain' -a gpu.caps=utility
 		say "$t" plan -e NVIDIA_VISIBLE_DEVICES=none -e NVIDIA_DRIVER_CAPABILITIES=utility
 		say "$t" plan -e NVIDIA_VISIBLE_DEVICES=nvidia.com/gpu=0 -e NVIDIA_DRIVER_CAPABILITIES=all
 		;;
@@ -79,6 +86,7 @@ commands_of() { # FIXTURE TREE
 		say "$t" plan -a rdma=all
 		say "$t" plan -a rdma=mlx5_0
 		say "$t" plan -a rdma=net:p2
+		say "$t" plan -a 'rdma=all;curtain'
 		say "$t" check
 		;;
 	efa-p5)
@@ -96,9 +104,13 @@ commands_of() { # FIXTURE TREE
 	mi300x-cpx)
 		say "$t" plan -a amd=5
 		say "$t" plan -a amd=0000:05:00.0
+		say "$t" plan -a 'amd=5;curtain'
 		;;
 	opa) say "$t" plan -a rdma=hfi1_0 -a hfi=all -a knem=all ;;
-	wsl2 | jetson-orin) say "$t" plan -a gpu=all ;;
+	wsl2 | jetson-orin)
+		say "$t" plan -a gpu=all
+		say "$t" plan -a 'gpu=all;curtain'
+		;;
 	empty)
 		say "$t" plan -a gpu=all
 		say "$t" plan -a rdma=mlx5_0
