@@ -31,6 +31,21 @@ static bool mig_cap(const struct tree *t, const char *path, struct graft_node *o
 	return true;
 }
 
+/* Drivers before 470 named an instance by its GPU and its place, MIG-GPU-UUID/GI/CI, and schedulers
+ * of that time still do. The UUIDs that later drivers give are in no file. */
+static void mig_old_name(const struct tree *t, struct graft_device *dev,
+			 const struct graft_device *gpu)
+{
+	unsigned int gi, ci;
+
+	if (sscanf(strchr(dev->name, '/'), "/gi%u/ci%u", &gi, &ci) != 2)
+		return;
+	for (size_t i = 0; i < gpu->n_alias; i++)
+		if (strncmp(gpu->alias[i], "GPU-", 4) == 0)
+			inventory_alias(dev, t->a,
+					arena_printf(t->a, "MIG-%s/%u/%u", gpu->alias[i], gi, ci));
+}
+
 static void mig_instance(const struct tree *t, struct graft_inventory *inv, size_t gpu,
 			 unsigned int index, const char *path, const struct graft_node *gi,
 			 const struct graft_node *ci)
@@ -45,6 +60,7 @@ static void mig_instance(const struct tree *t, struct graft_inventory *inv, size
 	dev->unavailable = parent->unavailable;
 	if (parent->n_alias > 0)
 		inventory_alias(dev, t->a, arena_printf(t->a, "%s:%u", parent->alias[0], index));
+	mig_old_name(t, dev, parent);
 	inventory_node(dev, t->a, GRAFT_ROLE_CAP, gi);
 	inventory_node(dev, t->a, GRAFT_ROLE_CAP, ci);
 }

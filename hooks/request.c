@@ -145,7 +145,9 @@ static int request_mounts(struct request_reader *q)
 		q->out->mount[q->out->n_mount++] = i;
 		if (strncmp(name, "imex/", 5) == 0)
 			imex = request_join(q->a, imex, name + 5);
-		else if (strchr(name, '/') == NULL && name[0] != '\0')
+		/* of all names this one alone has slashes: a MIG instance's old one */
+		else if ((strchr(name, '/') == NULL || strncmp(name, "MIG-GPU-", 8) == 0) &&
+			 name[0] != '\0')
 			gpu = request_join(q->a, gpu, name);
 		else
 			return graft_refuse(q->e, ENOTSUP, GRAFT_GPU, "KEY",

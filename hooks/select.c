@@ -142,17 +142,67 @@ static int select_nothing(struct selector *q)
 			    remedy[q->d]);
 }
 
+/* The MIG instances, for an error; NULL: there is none. */
+static const char *select_instances(const struct selector *q)
+{
+	const char *list = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < q->inv->device.n && n <= 16; i++) {
+		const struct graft_device *dev = &q->inv->device.v[i];
+		if (dev->domain != q->d || dev->parent < 0)
+			continue;
+		const char *name = ++n > 16 ? "..." : dev->name;
+		list = list == NULL ? name : arena_printf(q->a, "%s, %s", list, name);
+	}
+	return list;
+}
+
+static int select_unknown_instance(struct selector *q, const char *word)
+{
+	const char *list = select_instances(q);
+
+	if (list == NULL)
+		return graft_refuse(q->e, ENODEV, q->d, "NOTFOUND",
+				    "%s: '%.60s': no GPU of this node is cut into MIG instances",
+				    q->want->source, word);
+	return graft_refuse(
+		q->e, ENODEV, q->d, "NOTFOUND",
+		"%s: no file of the node tells which MIG instance '%.60s' is, only NVML "
+		"does; name it by its GPU, GI and CI, which nvidia-smi shows: %s",
+		q->want->source, word, list);
+}
+
+/* Whether some GPU has not been used yet, and so has no UUID that a file tells. */
+static bool select_lacks_uuid(const struct selector *q)
+{
+	for (size_t i = 0; i < q->inv->device.n; i++) {
+		const struct graft_device *dev = &q->inv->device.v[i];
+		bool has = dev->domain != q->d || dev->parent >= 0 || dev->unavailable != NULL;
+
+		for (size_t k = 0; k < dev->n_alias; k++)
+			has = has || strncmp(dev->alias[k], "GPU-", 4) == 0;
+		if (!has)
+			return true;
+	}
+	return false;
+}
+
 static int select_unknown(struct selector *q, const char *word)
 {
 	const char *names = select_names(q);
 
 	if (names == NULL)
 		return select_nothing(q);
-	if (q->d == GRAFT_GPU && strncmp(word, "MIG-", 4) == 0)
-		return graft_refuse(q->e, ENODEV, q->d, "NOTFOUND",
-				    "%s: only NVML knows MIG instances by UUID; name '%.60s' as "
-				    "GPU:INDEX or one of %s",
-				    q->want->source, word, names);
+	if (q->d == GRAFT_GPU && strncmp(word, "MIG-", 4) == 0 && strncmp(word, "MIG-GPU-", 8) != 0)
+		return select_unknown_instance(q, word);
+	if (q->d == GRAFT_GPU && strncmp(word, "GPU-", 4) == 0 && select_lacks_uuid(q))
+		return graft_refuse(
+			q->e, ENODEV, q->d, "NOTFOUND",
+			"%s: there is no '%.60s', but a GPU has no UUID before its first "
+			"use: run nvidia-persistenced or nvidia-smi, or name it as one of "
+			"%s",
+			q->want->source, word, names);
 	return graft_refuse(q->e, ENODEV, q->d, "NOTFOUND",
 			    "%s: there is no '%.60s'; this node has "
 			    "%s",

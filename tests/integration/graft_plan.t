@@ -66,6 +66,9 @@ commands_of() { # FIXTURE TREE
 		say "$t" plan -a gpu=gpu0/gi9/ci0,gpu0/gi10/ci0 -a gpu.caps=utility
 		say "$t" plan -a gpu=all -a gpu.caps=utility
 		say "$t" plan -a gpu=nvidia2
+		say "$t" plan -e NVIDIA_VISIBLE_DEVICES=MIG-GPU-a0/9/0,GPU-a1 -e NVIDIA_DRIVER_CAPABILITIES=utility
+		say "$t" plan -e NVIDIA_VISIBLE_DEVICES=MIG-GPU-a0/9/1
+		say "$t" plan -e NVIDIA_VISIBLE_DEVICES=MIG-b3a4a9b2-7c5c-5a10-8f0e-3d2f1c0b9a87
 		say "$t" plan -a 'gpu=gpu0/gi9/ci0;curtain' -a gpu.caps=utility --format json
 		say "$t" plan -a 'gpu=1:0,0;curtain' -a gpu.caps=utility
 		say "$t" plan -e NVIDIA_VISIBLE_DEVICES=none -e NVIDIA_DRIVER_CAPABILITIES=utility
@@ -79,6 +82,7 @@ commands_of() { # FIXTURE TREE
 		say "$t" plan -a gpu=0
 		say "$t" plan -a gpu=1
 		say "$t" plan -a gpu=all -a gpu.caps=utility
+		say "$t" plan -a gpu=GPU-5fd4f087-86f3-7a43-b711-000000000003
 		say "$t" plan -a gpu=0 -a strict=true
 		say "$t" check
 		;;

@@ -220,3 +220,39 @@ Test(graft_request, memlock)
 		"memlockMax");
 	refused(ENABLE "}", ANNOTATION("memlock", "1 GiB"), EINVAL, "number of bytes");
 }
+
+/* Every name of a GPU or an instance that a file of the node tells. */
+Test(graft_request, uuids)
+{
+	static const char gpus[] = "/dev/nvidia0,/dev/nvidia-caps/nvidia-cap66,/dev/nvidia-caps/"
+				   "nvidia-cap67,/dev/nvidiactl,/dev/nvidia-uvm";
+	static const char *const names[] = {"0:0", "gpu0/gi7/ci1", "MIG-GPU-a/7/1"};
+	struct graft_fixture f;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		node(&f, ENABLE "}");
+		fixture_file(&f, "proc/devices",
+			     "Character devices:\n195 nvidia\n237 nvidia-caps\n510 nvidia-uvm\n");
+		fixture_file(&f, "proc/driver/nvidia/capabilities/gpu0/mig/gi7/access",
+			     "DeviceFileMinor: 66\n");
+		fixture_file(&f, "proc/driver/nvidia/capabilities/gpu0/mig/gi7/ci1/access",
+			     "DeviceFileMinor: 67\n");
+		cr_assert_eq(
+			fixture_plan(&f, arena_printf(&f.arena, ANNOTATION("gpu", "%s"), names[i])),
+			0, "%s", f.e.text);
+		cr_assert_str_eq(fixture_devices(&f), gpus, "%s", names[i]);
+		fixture_done(&f);
+	}
+	planned(ENABLE "}", ANNOTATION("gpu", "GPU-b"),
+		"/dev/nvidia1,/dev/nvidiactl,/dev/nvidia-uvm");
+	refused(ENABLE "}", ANNOTATION("gpu", "MIG-GPU-a/7/1"), ENODEV, "there is no");
+	refused(ENABLE "}", ANNOTATION("gpu", "MIG-11111111-2222"), ENODEV, "no GPU of this node");
+	planned(ENABLE "}",
+		",\"mounts\":[{\"destination\":\"/var/run/nvidia-container-devices/GPU-b\","
+		"\"source\":\"/dev/null\"}]",
+		"/dev/nvidia1,/dev/nvidiactl,/dev/nvidia-uvm");
+	refused(ENABLE "}",
+		",\"mounts\":[{\"destination\":\"/var/run/nvidia-container-devices/"
+		"MIG-GPU-a/7/1\",\"source\":\"/dev/null\"}]",
+		ENODEV, "there is no 'MIG-GPU-a/7/1'");
+}
