@@ -88,9 +88,9 @@ int birth_open(struct birth *b, const char *console_socket, int cache, struct er
 		r = sync_pair(pair, e);
 	if (r < 0)
 		return r;
-	b->sock = pair[0];
-	b->init.sock = pair[1];
-	b->init.far = pair[0];
+	b->sock = pair[1];
+	b->init.sock = pair[0]; /* beside what init keeps */
+	b->init.far = pair[1];
 	b->init.p = p;
 	b->init.slots = &b->slots;
 	b->init.cgroup = &b->cgroup;

@@ -215,6 +215,6 @@ int container_checkpoint(struct store_entry *en, const struct record *rec,
 	if (r < 0 || o->pre_dump || o->leave_running)
 		return r;
 	/* criu has killed it; what belonged to it goes as it goes with delete */
-	fd_done(&en->lock);
+	store_unlock(en);
 	return container_delete(en->store, rec->id, CONTAINER_DELETE_FORCE, e);
 }

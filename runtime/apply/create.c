@@ -73,6 +73,8 @@ static int create_claim(struct create *c, struct err *e)
 		/* init opens it as the root of its user namespace */
 		uid_t uid = idmap_outside(&p->ns.uid, 0);
 		gid_t gid = idmap_outside(&p->ns.gid, 0);
+		uid = uid == c->host->euid ? (uid_t)-1 : uid;
+		gid = gid == c->host->egid ? (gid_t)-1 : gid;
 		c->b.init.fifo = store_fifo_make(&c->entry, uid, gid, e);
 		r = c->b.init.fifo < 0 ? c->b.init.fifo : 0;
 	}
@@ -234,15 +236,14 @@ static void create_done(struct create *c)
 int container_create(const struct store *s, const struct plan *p, const struct host *h,
 		     const struct container_options *o, struct err *e)
 {
-	__attribute__((cleanup(create_done))) struct create c = {
-		.store = s,
-		.p = p,
-		.host = h,
-		.o = o,
-		.entry = {.dir = FD_NONE, .lock = FD_NONE},
-		.ready = READY_EMPTY,
-		.graft = GRAFT_RECORD_EMPTY,
-		.b = BIRTH_EMPTY};
+	__attribute__((cleanup(create_done))) struct create c = {.store = s,
+								 .p = p,
+								 .host = h,
+								 .o = o,
+								 .entry = {.dir = FD_NONE},
+								 .ready = READY_EMPTY,
+								 .graft = GRAFT_RECORD_EMPTY,
+								 .b = BIRTH_EMPTY};
 
 	c.b.p = p;
 	c.b.host = h;
@@ -265,7 +266,7 @@ int container_create(const struct store *s, const struct plan *p, const struct h
 		return 0;
 	}
 	/* others may now pause, kill and delete it while it runs */
-	fd_done(&c.entry.lock);
+	store_unlock(&c.entry);
 	r = create_supervise(&c, e);
 	if (r < 0)
 		create_undo(&c);

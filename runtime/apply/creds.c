@@ -14,11 +14,11 @@
 /* self/status with the longest list of groups the kernel takes (65536 of at most 11 bytes). */
 #define CREDS_STATUS_MAX ((size_t)1 << 20)
 
-/* Drops every capability from the bounding set that the plan does not list. */
-static int creds_bounding(uint64_t keep, struct err *e)
+/* Drops these from the bounding set. */
+static int creds_bounding(uint64_t drop, struct err *e)
 {
 	for (int cap = 0; cap < 64; cap++) {
-		if ((keep & (UINT64_C(1) << cap)) != 0 || prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
+		if ((drop & (UINT64_C(1) << cap)) == 0 || prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
 			continue;
 		if (errno == EINVAL)
 			return 0; /* beyond the last one of this kernel */
@@ -88,7 +88,7 @@ static int creds_sets(const struct plan_caps *caps, struct err *e)
 
 static int creds_change(const struct plan_creds *c, struct err *e)
 {
-	int r = creds_bounding(c->caps.bounding, e);
+	int r = creds_bounding(c->bounding_now & ~c->caps.bounding, e);
 
 	/* without this the change from user 0 to another would empty the permitted set */
 	bool keep = c->uid != 0;
@@ -206,7 +206,7 @@ int creds_verify(const struct plan *p, const struct procfs *pf, struct err *e)
 	const struct plan_creds *c = &p->creds;
 	const struct plan_caps *caps = &c->caps;
 	char *status;
-	int r = procfs_read(pf, "self/status", CREDS_STATUS_MAX, &a, &status, e);
+	int r = procfs_read_whole(pf, "self/status", CREDS_STATUS_MAX, &a, &status, e);
 
 	if (r == 0)
 		r = creds_same_ids(status, "\nUid:", c->uid, e);

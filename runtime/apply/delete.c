@@ -155,8 +155,7 @@ int container_delete(const struct store *s, const char *id, enum container_delet
 		     struct err *e)
 {
 	struct arena a __attribute__((cleanup(arena_done))) = {0};
-	__attribute__((cleanup(store_entry_done))) struct store_entry en = {.dir = FD_NONE,
-									    .lock = FD_NONE};
+	__attribute__((cleanup(store_entry_done))) struct store_entry en = {.dir = FD_NONE};
 	__attribute__((cleanup(cgroup_close))) struct cgroup cg = {0};
 	struct record *rec;
 	struct err why = {0};

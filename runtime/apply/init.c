@@ -264,10 +264,13 @@ static int init_oom_score(struct init *in, struct err *e)
 }
 
 /* To die with the runtime: nobody would ever start or delete this. A death before the call sends no
- * signal, and a change of ids takes the signal back, hence the question. */
+ * signal, and a change of ids takes the signal back (joining a namespace may be one, by its user
+ * namespace), hence again, and the question. */
 static int init_follow(struct init *in, struct err *e)
 {
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+	bool same = in->target == NULL && !plan_has_ns(in->p, CLONE_NEWUSER);
+
+	if (!same && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return err_sys(e, errno, "prctl PR_SET_PDEATHSIG");
 	return sync_has_peer(in->sock) ? 0 : err_set(e, ESRCH, "the runtime is gone");
 }

@@ -395,7 +395,7 @@ int container_restore(const struct store *s, const struct plan *p, const struct 
 		.host = h,
 		.co = co,
 		.o = o,
-		.entry = {.dir = FD_NONE, .lock = FD_NONE},
+		.entry = {.dir = FD_NONE},
 		.graft = GRAFT_RECORD_EMPTY,
 		.console = FD_NONE,
 		.master = FD_NONE,
@@ -409,7 +409,7 @@ int container_restore(const struct store *s, const struct plan *p, const struct 
 		return r;
 	}
 	graft_record_complete(&c.graft, &c.entry, &c.a);
-	fd_done(&c.entry.lock);
+	store_unlock(&c.entry);
 	if (co->detach)
 		return 0;
 	int status = tty_supervise(c.pidfd, c.pid, c.master, e);

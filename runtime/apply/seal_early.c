@@ -71,6 +71,7 @@ static const char *seal_early_split(char *path, long len, char *lower)
 /* The program on a private overlay of its folder that is attached nowhere. */
 struct seal_early_image {
 	long mount, file; /* descriptors, or negative */
+	long context;	  /* of the making; the execve() closes it */
 };
 
 static void seal_early_close(long fd)
@@ -102,7 +103,7 @@ static bool seal_early_open(struct seal_early_image *out)
 	if (r >= 0 && out->mount >= 0)
 		out->file = raw_call(SYS_openat, out->mount, (long)name,
 				     O_PATH | O_NOFOLLOW | O_CLOEXEC, 0, 0);
-	seal_early_close(fs);
+	out->context = fs;
 	return out->file >= 0;
 }
 
@@ -152,7 +153,7 @@ void seal_early(long *stack)
 {
 	char **argv = (char **)(stack + 1), **envp = argv + stack[0] + 1, **p = envp;
 	char *env[SEAL_EARLY_ENV + 2], mark[sizeof(SEAL_MARK) + 20];
-	struct seal_early_image image = {-1, -1};
+	struct seal_early_image image = {-1, -1, -1};
 	size_t n = 0;
 
 	if (stack[0] < 2 || !seal_early_asked(argv + 1))
@@ -171,6 +172,7 @@ void seal_early(long *stack)
 		(void)raw_call(SYS_execveat, image.file, (long)"", (long)argv, (long)env,
 			       AT_EMPTY_PATH);
 	}
+	seal_early_close(image.context);
 	seal_early_close(image.file);
 	seal_early_close(image.mount);
 }

@@ -60,7 +60,7 @@ static int start_poststart(const struct store *s, struct store_entry *en, const 
 
 	if (r < 0)
 		return r;
-	fd_done(&en->lock); /* a hook may act on its own container */
+	store_unlock(en); /* a hook may act on its own container */
 	r = hook_run(&p, HOOK_POSTSTART, &hs, HOOK_FAIL_STOPS, e);
 	/* runtime.md "start": a failing poststart hook stops and destroys the container */
 	if (r < 0 && container_delete(s, en->id, CONTAINER_DELETE_FORCE, &why) < 0)
@@ -71,8 +71,7 @@ static int start_poststart(const struct store *s, struct store_entry *en, const 
 int container_start(const struct store *s, const char *id, const char *notify_socket, struct err *e)
 {
 	struct arena a __attribute__((cleanup(arena_done))) = {0};
-	__attribute__((cleanup(store_entry_done))) struct store_entry en = {.dir = FD_NONE,
-									    .lock = FD_NONE};
+	__attribute__((cleanup(store_entry_done))) struct store_entry en = {.dir = FD_NONE};
 	__attribute__((cleanup(ready_done))) struct ready ready = READY_EMPTY;
 	struct record *rec;
 	int r = store_get(s, id, STORE_LOCK, &en, e);

@@ -2,6 +2,7 @@
 #include "base/io.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -22,7 +23,9 @@ int io_write_all(int fd, const void *buf, size_t n)
 	return 0;
 }
 
-int io_read_all(int fd, size_t max, struct arena *a, char **out, size_t *out_len)
+/* whole: a read that does not fill the buffer has reached the end. */
+static int io_read_to_end(int fd, bool whole, size_t max, struct arena *a, char **out,
+			  size_t *out_len)
 {
 	size_t cap = 4096, n = 0;
 	char *buf = arena_alloc(a, cap + 1);
@@ -40,17 +43,35 @@ int io_read_all(int fd, size_t max, struct arena *a, char **out, size_t *out_len
 				continue;
 			return -errno;
 		}
-		if (r == 0)
-			break;
 		n += (size_t)r;
 		if (n > max)
 			return -EFBIG;
+		if (r == 0 || (whole && n < cap))
+			break;
 	}
 	buf[n] = '\0';
 	*out = buf;
 	if (out_len != NULL)
 		*out_len = n;
 	return 0;
+}
+
+int io_read_all(int fd, size_t max, struct arena *a, char **out, size_t *out_len)
+{
+	return io_read_to_end(fd, false, max, a, out, out_len);
+}
+
+int io_read_whole(int fd, size_t max, struct arena *a, char **out)
+{
+	return io_read_to_end(fd, true, max, a, out, NULL);
+}
+
+int io_read_virtual(int at, const char *name, enum io_virtual how, size_t max, struct arena *a,
+		    char **out)
+{
+	autoclose int fd = openat(at, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	return fd < 0 ? -errno : io_read_to_end(fd, how == IO_ONE_RECORD, max, a, out, NULL);
 }
 
 /* A file of a known size: a read for one byte more tells that it has not grown. */
@@ -134,9 +155,13 @@ int io_write_file(int at, const char *name, const char *s)
 
 #define IO_TEMP 300
 
+/* A child that does not execute anything has its parent's number: it replaces no file. */
 static int io_temp(char out[static IO_TEMP], const char *name)
 {
-	int len = snprintf(out, IO_TEMP, ".%s.%d", name, (int)getpid());
+	static int self;
+
+	self = self != 0 ? self : (int)getpid();
+	int len = snprintf(out, IO_TEMP, ".%s.%d", name, self);
 
 	return len < 0 || len >= IO_TEMP ? -ENAMETOOLONG : 0;
 }

@@ -14,6 +14,17 @@ int io_write_all(int fd, const void *buf, size_t n);
  * is more than max, or -errno. *out_len may be NULL. */
 int io_read_all(int fd, size_t max, struct arena *a, char **out, size_t *out_len);
 
+/* The same of a file of procfs, sysfs or cgroupfs that the kernel shows as one record (status and
+ * cgroup of a process, cgroup.controllers; not mountinfo, uid_map or cgroup.procs): a read that
+ * does not fill the buffer has got the rest of it (seq_file.c), and none follows to see the end. */
+int io_read_whole(int fd, size_t max, struct arena *a, char **out);
+
+/* Opens `at`/name as io_read_file() does, for a name that is known to be one of procfs, sysfs or
+ * cgroupfs: its kind and size need not be asked for. */
+enum io_virtual { IO_RECORDS, IO_ONE_RECORD };
+int io_read_virtual(int at, const char *name, enum io_virtual how, size_t max, struct arena *a,
+		    char **out);
+
 /* Opens `at`/name read-only (O_CLOEXEC | O_NONBLOCK | O_NOCTTY, so that no fifo or tty can hold us)
  * and reads it as io_read_all(). Refuses anything but a regular file with -EINVAL unless it is on
  * procfs, sysfs or cgroupfs (whose files are regular to stat). */

@@ -28,8 +28,8 @@ static const char *v2_missing(int dir, struct arena *a)
 	char *have, *passed;
 	const char *out = "";
 
-	if (io_read_file(dir, "cgroup.controllers", 4096, a, &have, NULL) < 0 ||
-	    io_read_file(dir, "cgroup.subtree_control", 4096, a, &passed, NULL) < 0)
+	if (io_read_virtual(dir, "cgroup.controllers", IO_ONE_RECORD, 4096, a, &have) < 0 ||
+	    io_read_virtual(dir, "cgroup.subtree_control", IO_ONE_RECORD, 4096, a, &passed) < 0)
 		return out;
 	for (const char *p = have; *p != '\0';) {
 		size_t n = strcspn(p, " \n");
@@ -117,15 +117,20 @@ static int v2_lacks(const struct cgroup_dir *d, const struct plan_setting *s, co
 static int v2_check(const struct cgroup_dir *d, const struct plan_cgroup *pc, struct arena *a,
 		    struct err *e)
 {
-	char *have;
-	int r = io_read_file(d->fd, "cgroup.controllers", 4096, a, &have, NULL);
+	char *have = NULL;
 
-	if (r < 0)
-		return err_sys(e, -r, "%s/cgroup.controllers", d->path);
 	for (size_t i = 0; i < pc->settings.n; i++) {
 		const struct plan_setting *s = &pc->settings.v[i];
-		if (s->v2 && !s->optional && s->controller[0] != '\0' &&
-		    !v2_has_word(have, s->controller, strlen(s->controller)))
+		int r = 0;
+
+		if (!s->v2 || s->optional || s->controller[0] == '\0')
+			continue;
+		if (have == NULL)
+			r = io_read_virtual(d->fd, "cgroup.controllers", IO_ONE_RECORD, 4096, a,
+					    &have);
+		if (r < 0)
+			return err_sys(e, -r, "%s/cgroup.controllers", d->path);
+		if (!v2_has_word(have, s->controller, strlen(s->controller)))
 			return v2_lacks(d, s, have, a, e);
 	}
 	return 0;

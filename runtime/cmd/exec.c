@@ -269,8 +269,7 @@ static int exec_run(const struct cmd_global *g, const void *options, int n, char
 {
 	const struct exec_options *o = options;
 	__attribute__((cleanup(store_done))) struct store s = {.root = FD_NONE};
-	__attribute__((cleanup(store_entry_done))) struct store_entry en = {.dir = FD_NONE,
-									    .lock = FD_NONE};
+	__attribute__((cleanup(store_entry_done))) struct store_entry en = {.dir = FD_NONE};
 	__attribute__((cleanup(host_done))) struct host h = {.root = FD_NONE};
 	struct record *rec;
 	struct plan p;

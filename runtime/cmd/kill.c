@@ -114,8 +114,7 @@ static int kill_run(const struct cmd_global *g, const void *options, int n, char
 {
 	const struct kill_options *o = options;
 	__attribute__((cleanup(store_done))) struct store s = {.root = FD_NONE};
-	__attribute__((cleanup(store_entry_done))) struct store_entry en = {.dir = FD_NONE,
-									    .lock = FD_NONE};
+	__attribute__((cleanup(store_entry_done))) struct store_entry en = {.dir = FD_NONE};
 	int sig = n > 1 ? signame_parse(operands[1]) : SIGTERM;
 
 	if (sig < 0)

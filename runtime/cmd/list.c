@@ -34,8 +34,7 @@ static int list_load(const struct store *s, struct arena *a, struct list_documen
 	int r = store_list(s, a, &names, &n, e);
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		__attribute__((cleanup(store_entry_done))) struct store_entry en = {
-			.dir = FD_NONE, .lock = FD_NONE};
+		__attribute__((cleanup(store_entry_done))) struct store_entry en = {.dir = FD_NONE};
 		struct document d;
 		struct err why = {0};
 

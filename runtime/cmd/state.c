@@ -6,8 +6,7 @@ static int state_run(const struct cmd_global *g, const void *options, int n, cha
 		     struct err *e)
 {
 	__attribute__((cleanup(store_done))) struct store s = {.root = FD_NONE};
-	__attribute__((cleanup(store_entry_done))) struct store_entry en = {.dir = FD_NONE,
-									    .lock = FD_NONE};
+	__attribute__((cleanup(store_entry_done))) struct store_entry en = {.dir = FD_NONE};
 	struct json j = {.a = g->arena, .style = JSON_PRETTY};
 	struct document d;
 	int r = store_open(&s, g->root, STORE_EXISTING, g->arena, e);

@@ -18,8 +18,7 @@ struct target {
 };
 #define TARGET_EMPTY                                                                               \
 	{                                                                                          \
-		.store = {.root = FD_NONE}, .entry = {.dir = FD_NONE, .lock = FD_NONE},            \
-		.rdt = RDT_EMPTY                                                                   \
+		.store = {.root = FD_NONE}, .entry = {.dir = FD_NONE}, .rdt = RDT_EMPTY            \
 	}
 
 /* Opens the container and finds out its status. 0 or -errno; the caller calls target_done() either

@@ -184,12 +184,13 @@ static void cgroupfs_own_line(struct arena *a, char *line, struct cgroupfs_read 
 	}
 }
 
-static int cgroupfs_lines(struct host *h, const char *file, struct cgroupfs_read *read,
+static int cgroupfs_lines(struct host *h, const char *file, enum io_virtual how,
+			  struct cgroupfs_read *read,
 			  void (*one)(struct arena *, char *, struct cgroupfs_read *),
 			  struct err *e)
 {
 	char *text;
-	int r = io_read_file(h->root, file, CGROUPFS_FILE_MAX, h->arena, &text, NULL);
+	int r = io_read_virtual(h->root, file, how, CGROUPFS_FILE_MAX, h->arena, &text);
 
 	if (r < 0)
 		return err_sys(e, -r, "/%s", file);
@@ -217,11 +218,12 @@ int cgroupfs_probe(struct host *h, struct err *e)
 {
 	struct cgroupfs_read read = {0};
 	struct host_cgroups *c = arena_new(h->arena, struct host_cgroups);
-	int r = cgroupfs_lines(h, "proc/self/mountinfo", &read, cgroupfs_mount_line, e);
+	int r = cgroupfs_lines(h, "proc/self/mountinfo", IO_RECORDS, &read, cgroupfs_mount_line, e);
 
 	cgroupfs_choose(h->arena, &read);
 	if (r == 0)
-		r = cgroupfs_lines(h, "proc/self/cgroup", &read, cgroupfs_own_line, e);
+		r = cgroupfs_lines(h, "proc/self/cgroup", IO_ONE_RECORD, &read, cgroupfs_own_line,
+				   e);
 	if (r < 0)
 		return r;
 	c->v = read.list.v;

@@ -108,6 +108,8 @@ static int creds_caps(struct plan *p, const struct oci_capabilities *c, const st
 	struct plan_caps *caps = &p->creds.caps;
 	struct creds_refused refused = {0};
 
+	/* of a user namespace it is all that the kernel knows, which may be more than we do */
+	p->creds.bounding_now = plan_has_ns(p, CLONE_NEWUSER) ? UINT64_MAX : can;
 	caps->bounding = creds_cap_set(c->bounding, c->n_bounding, can, &refused);
 	caps->permitted = creds_cap_set(c->permitted, c->n_permitted, can, &refused);
 	caps->effective = creds_cap_set(c->effective, c->n_effective, can, &refused);

@@ -242,6 +242,7 @@ struct plan_creds {
 	bool no_setgroups; /* /proc/self/setgroups will be "deny" */
 	struct opt_u64 umask;
 	struct plan_caps caps;
+	uint64_t bounding_now; /* at most what has to be dropped from, before; 1 << CAP_* */
 	bool no_new_privs;
 	const char *apparmor, *selinux; /* exec labels */
 	bool new_keyring;

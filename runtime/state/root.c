@@ -114,11 +114,14 @@ static int root_check(int fd, const char *path, enum store_open how, struct aren
 	return root_check_parents(path, a, e);
 }
 
-/* Makes the missing folders, 0700. Somebody else may do the same at the same time. */
+/* Makes the missing folders, 0700; mostly it is the last. Somebody else may do the same at the same
+ * time. */
 static int root_make(const char *path, struct arena *a, struct err *e)
 {
 	char *part = arena_strdup(a, path);
 
+	if (mkdir(path, 0700) == 0)
+		return 0;
 	for (char *slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		if (mkdir(part, 0700) < 0 && errno != EEXIST)

@@ -120,7 +120,7 @@ int status_pidfd(const struct record *r)
 /* `create` holds the lock as long as it runs; without it, it was killed. */
 static bool status_creator_lives(const struct store_entry *en)
 {
-	if (en->lock >= 0)
+	if (en->locked)
 		return false;
 	if (flock(en->dir, LOCK_SH | LOCK_NB) < 0)
 		return true;

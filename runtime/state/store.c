@@ -60,16 +60,14 @@ static int store_same(const struct store *s, const struct store_entry *en)
 	return open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
 }
 
-/* The lock is on the folder itself, through an open file description of its own. */
+/* The lock is on the folder itself. */
 static int store_lock_wait(struct store_entry *en, struct err *e)
 {
-	en->lock = openat(en->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (en->lock < 0)
-		return err_sys(e, errno, "container state '%s'", en->id);
 	for (int step = 0; step < STORE_LOCK_STEPS; step++) {
 		struct timespec nap = {.tv_nsec = STORE_LOCK_STEP_MS * 1000000L};
 
-		if (flock(en->lock, LOCK_EX | LOCK_NB) == 0)
+		en->locked = flock(en->dir, LOCK_EX | LOCK_NB) == 0;
+		if (en->locked)
 			return 0;
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return err_sys(e, errno, "container state '%s': lock", en->id);
@@ -83,7 +81,7 @@ static int store_lock_wait(struct store_entry *en, struct err *e)
 static int store_enter(const struct store *s, const char *id, struct store_entry *out)
 {
 	out->dir = openat(s->root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	out->lock = FD_NONE;
+	out->locked = false;
 	out->id = id;
 	out->store = s;
 	return out->dir < 0 ? -errno : 0;
@@ -167,10 +165,17 @@ int store_get(const struct store *s, const char *id, enum store_lock lock, struc
 	return r < 0 ? r : 0;
 }
 
+void store_unlock(struct store_entry *en)
+{
+	if (en->locked)
+		(void)flock(en->dir, LOCK_UN);
+	en->locked = false;
+}
+
 void store_entry_done(struct store_entry *en)
 {
-	fd_done(&en->lock);
 	fd_done(&en->dir);
+	en->locked = false;
 }
 
 int store_read(const struct store_entry *en, struct arena *a, struct record **out, struct err *e)
@@ -247,7 +252,7 @@ int store_fifo_make(const struct store_entry *en, uid_t uid, gid_t gid, struct e
 	if (mkfifoat(en->dir, STORE_FIFO, 0622) < 0 || fchmodat(en->dir, STORE_FIFO, 0622, 0) < 0)
 		return err_sys(e, errno, "container '%s': " STORE_FIFO, en->id);
 	/* a user may not give it away, and need not */
-	if ((uid != geteuid() || gid != getegid()) &&
+	if ((uid != (uid_t)-1 || gid != (gid_t)-1) &&
 	    fchownat(en->dir, STORE_FIFO, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 &&
 	    (errno != EPERM || geteuid() == 0))
 		return err_sys(e, errno, "container '%s': " STORE_FIFO ": owner %u:%u", en->id, uid,

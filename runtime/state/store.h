@@ -7,8 +7,8 @@
 
 /*
  * The state root (--root) and one container's folder in it. A folder holds state.json (atomic
- * replace), config.json (what create read; later edits of the bundle have no effect), lock, and
- * exec.fifo until the container has started. Locks die with their holder (flock); readers take
+ * replace), config.json (what create read; later edits of the bundle have no effect) and exec.fifo
+ * until the container has started. Locks die with their holder (flock on the folder); readers take
  * none, they read the atomic file.
  */
 struct store {
@@ -17,8 +17,8 @@ struct store {
 };
 
 struct store_entry {
-	int dir;  /* ROOT/ID; owned */
-	int lock; /* held exclusively when >= 0; owned */
+	int dir;     /* ROOT/ID; owned */
+	bool locked; /* exclusively, by flock(2) on dir: shared with all that inherit it */
 	const char *id;
 	const struct store *store;
 };
@@ -42,6 +42,8 @@ int store_claim(const struct store *s, const char *id, struct store_entry *out, 
 enum store_lock { STORE_NO_LOCK, STORE_LOCK };
 int store_get(const struct store *s, const char *id, enum store_lock lock, struct store_entry *out,
 	      struct err *e);
+/* Lets others lock it; the entry stays open. */
+void store_unlock(struct store_entry *en);
 void store_entry_done(struct store_entry *en);
 
 int store_read(const struct store_entry *en, struct arena *a, struct record **out, struct err *e);
@@ -58,7 +60,8 @@ int store_save_config(const struct store_entry *en, const char *text, size_t len
 int store_load_config(const struct store_entry *en, struct arena *a, const char **out,
 		      size_t *out_len, struct err *e);
 
-/* exec.fifo, 0622 and owned by uid/gid (host ids of the container's root). O_PATH fd or -errno. */
+/* exec.fifo, 0622 and owned by uid/gid (host ids of the container's root; -1: the runtime's own).
+ * O_PATH fd or -errno. */
 int store_fifo_make(const struct store_entry *en, uid_t uid, gid_t gid, struct err *e);
 /* -ENOENT: there is none. */
 int store_fifo_stat(const struct store_entry *en, struct stat *out);

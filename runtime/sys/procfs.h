@@ -32,6 +32,10 @@ int procfs_write(const struct procfs *p, const char *rel, const char *value, str
 int procfs_read(const struct procfs *p, const char *rel, size_t max, struct arena *a, char **out,
 		struct err *e);
 
+/* The same of a file that io_read_whole() may be used for. */
+int procfs_read_whole(const struct procfs *p, const char *rel, size_t max, struct arena *a,
+		      char **out, struct err *e);
+
 /* Opens again what fd (perhaps O_PATH) refers to, with other flags. fd or -errno. */
 int procfs_reopen(const struct procfs *p, int fd, int flags, struct err *e);
 
