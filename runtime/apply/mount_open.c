@@ -46,7 +46,7 @@ int mount_clone(int at, const char *path, unsigned int flags, struct mount_attr 
 	flags |= OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
 	attr.propagation &= ~(uint64_t)MS_REC;
 	fd = mount_clone_at_once(at, path, flags, &attr);
-	if (fd >= 0)
+	if (fd >= 0 || fd == -ENOENT)
 		return fd_take(&fd);
 	fd = sys_open_tree(at, path, flags);
 	if (fd < 0)

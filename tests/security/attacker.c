@@ -3,6 +3,7 @@
  * What a hostile image, volume or container does.
  *
  *   attacker swap A B [A B]...  exchanges the names of each pair, at full speed, until it is killed
+ *   attacker null A             makes and removes the null device A, so
  *   attacker exe SECONDS        in a container: takes hold of the image of each process that comes
  * by and writes to it later (CVE-2019-5736) attacker spy FILE SECONDS   in a container: looks for
  * FILE in the directories that other processes hold (CVE-2016-9962, CVE-2024-21626) The last two
@@ -18,6 +19,7 @@
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,7 +29,7 @@
 
 static int usage(void)
 {
-	fputs("usage: attacker swap A B...|exe SECONDS|spy FILE SECONDS\n", stderr);
+	fputs("usage: attacker swap A B...|null A|exe SECONDS|spy FILE SECONDS\n", stderr);
 	return 2;
 }
 
@@ -39,6 +41,21 @@ static int swap(int argc, char **argv)
 				    RENAME_EXCHANGE) < 0 &&
 			    errno != ENOENT && errno != EBUSY)
 				return perror(argv[i]), 1;
+}
+
+/* There as long as it takes to be found, gone before it has been used for all. */
+static int null(const char *name)
+{
+	for (long i = 0;; i += 7919) {
+		struct timespec there = {.tv_nsec = i % 500000}, gone = {.tv_nsec = 20000};
+
+		if (mknod(name, S_IFCHR | 0666, makedev(1, 3)) < 0 && errno != EEXIST)
+			return perror(name), 1;
+		(void)nanosleep(&there, NULL);
+		if (unlink(name) < 0 && errno != EBUSY && errno != ENOENT)
+			return perror(name), 1;
+		(void)nanosleep(&gone, NULL);
+	}
 }
 
 static double now(void)
@@ -182,6 +199,8 @@ int main(int argc, char **argv)
 {
 	if (argc >= 4 && strcmp(argv[1], "swap") == 0)
 		return swap(argc - 2, argv + 2);
+	if (argc == 3 && strcmp(argv[1], "null") == 0)
+		return null(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "exe") == 0)
 		return exe(argv[2]);
 	if (argc == 4 && strcmp(argv[1], "spy") == 0)

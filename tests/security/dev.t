@@ -40,6 +40,16 @@ masks_race() {
 	race "masks while /dev/null of the image is exchanged"
 }
 
+# What is unlinked can't be bound any more, which looks as if the path to be masked were not there.
+masks_unlinked() {
+	hostile "$no_dev" '.linux.maskedPaths = ["/proc/version", "/proc/cmdline", "/proc/meminfo", "/proc/uptime", "/etc/hidden"]'
+	echo to-be-hidden >"$ROOTFS/etc/hidden"
+	with_args /bin/sh -c 'for f in /proc/version /proc/cmdline /proc/meminfo /proc/uptime /etc/hidden; do
+		[ "$(stat -c %t:%T $f)" = 1:3 ] || echo "ESCAPED $f $(stat -c "%F %t:%T" $f)"; done'
+	attacks null "$ROOTFS/dev/null"
+	race "masks while /dev/null of the image comes and goes"
+}
+
 # CVE-2025-52565: the console's name leads elsewhere.
 console() { # NAME-SUFFIX
 	"$PROBE" console "$BUNDLE/console" >"$BUNDLE/received" 2>&1 &
@@ -93,5 +103,6 @@ terminals_race() {
 
 masks_fixed
 masks_race
+masks_unlinked
 terminals_fixed
 terminals_race

@@ -5,7 +5,7 @@
 #   new_canary           CANARY: a folder of the host that nothing may change; untouched NAME checks it
 #   hostile FILTER...    a bundle as new_bundle makes it, with the attacker as /bin/attacker
 #   race NAME            runs the bundle over and over for RACE_SECONDS (GREFFON_RACE_SECONDS) while `swaps` go on
-#   swaps A B [A B]...   exchanges names in the background until swaps_end
+#   swaps A B [A B]...   exchanges names in the background until swaps_end; attacks ...: what else attacker does so
 
 RACE_SECONDS=${GREFFON_RACE_SECONDS:-6}
 ATTACKER=$WORK/attacker
@@ -46,8 +46,10 @@ hostile() {
 	cp "$ATTACKER" "$ROOTFS/bin/attacker"
 }
 
-swaps() {
-	"$ATTACKER" swap "$@" 2>"$WORK/swap.err" &
+swaps() { attacks swap "$@"; }
+
+attacks() {
+	"$ATTACKER" "$@" 2>"$WORK/swap.err" &
 	SWAPPER=$!
 	lib_bg+=("$SWAPPER")
 	disown
