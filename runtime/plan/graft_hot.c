@@ -77,7 +77,8 @@ static int hot_base(struct plan *p, const struct plan_input *in, const struct pl
 	return r == 0 ? hot_rules(p, in, hot, e) : r;
 }
 
-/* A bind of the host's node: it can be undone, and needs no right inside. */
+/* A bind of the host's node: it can be undone, and needs no right inside. Read-only, which no
+ * device minds: the container's root must not change mode and owner of the host's node. */
 static int hot_node(struct plan *p, const struct plan_node *n, const struct graft_edits *more,
 		    struct err *e)
 {
@@ -95,7 +96,7 @@ static int hot_node(struct plan *p, const struct plan_node *n, const struct graf
 		.open_at = AT_HOST,
 		.source = n->path,
 		.target = n->path,
-		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
 		.origin = n->origin,
 	};
 	return 0;
