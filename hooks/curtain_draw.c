@@ -52,6 +52,18 @@ static bool curtain_file_differs(const struct curtain *c)
 	return n < 0 || (size_t)n != want || memcmp(text, c->v->content, want) != 0;
 }
 
+/* Whether nothing is mounted there: the folder is the image's own, and what an image shows is its
+ * matter. Before Linux 5.8 nobody tells, and it is covered like any other. */
+static bool curtain_is_image(const struct curtain *c, int root)
+{
+	struct statx folder, top;
+
+	return statx(c->covered, "", AT_EMPTY_PATH, STATX_MNT_ID, &folder) == 0 &&
+	       statx(root, "", AT_EMPTY_PATH, STATX_MNT_ID, &top) == 0 &&
+	       (folder.stx_mask & top.stx_mask & STATX_MNT_ID) != 0 &&
+	       folder.stx_mnt_id == top.stx_mnt_id;
+}
+
 /* After the first time nothing of it is there any more. */
 static bool curtain_is_needed(const struct curtain *c)
 {
@@ -192,7 +204,7 @@ int curtain_draw(const struct graft_veil *v, int root, struct err *e)
 	}
 	if (covered < 0)
 		return err_take(e, &why);
-	if (!curtain_is_needed(&c)) {
+	if (curtain_is_image(&c, root) || !curtain_is_needed(&c)) {
 		log_debug("graft %s: '%s' shows nothing else: nothing to hide",
 			  graft_domain_name(v->domain), v->path);
 		return 0;

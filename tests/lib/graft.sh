@@ -44,3 +44,17 @@ annotate() { # KEY=VALUE...: a jq filter
 	echo "$f"
 }
 
+
+# After pretend(): a library of the driver, of this version.
+driver=580.95.05
+pretend_driver() {
+	mount -t tmpfs -o mode=755 driver /usr/local/lib &&
+		echo 'int cuInit(void) { return 0; }' >"$WORK/cuda.c" &&
+		cc -shared -fPIC -Wl,-soname,libcuda.so.1 -o /usr/local/lib/libcuda.so.$driver "$WORK/cuda.c"
+}
+image_libc() { # the rootfs gets this machine's C library, so that the driver's can run in it
+	local f
+	for f in $(ldd /bin/ls | grep -oE '/[^ ]*/(libc\.so[^ ]*|ld-linux[^ ]*)'); do
+		mkdir -p "$ROOTFS${f%/*}" && cp -L "$f" "$ROOTFS$f"
+	done
+}

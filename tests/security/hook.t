@@ -11,21 +11,14 @@ fi
 . "$(dirname "$0")/race.sh"
 
 HOOK=${GREFFON_HOOK:-$(realpath "$(dirname "$(command -v "${lib_runtime[0]}")")/greffon-hook")}
-driver=580.95.05
-ready() { # a node that pretends, with a library of the driver; what the hook records stays here
-	mkdir -p /run/greffon && mount -t tmpfs -o mode=700 records /run/greffon && pretend || return
-	mount -t tmpfs -o mode=755 driver /usr/local/lib &&
-		echo 'int cuInit(void) { return 0; }' >"$WORK/cuda.c" &&
-		cc -shared -fPIC -Wl,-soname,libcuda.so.1 -o /usr/local/lib/libcuda.so.$driver "$WORK/cuda.c"
+ready() { # a node that pretends; what the hook records stays here
+	mkdir -p /run/greffon && mount -t tmpfs -o mode=700 records /run/greffon && pretend && pretend_driver
 }
 
 # A bundle whose image has a C library, and the state that a runtime would tell.
-victim() {
-	local f
-	hostile "$(annotate gpu=0)" 'del(.mounts)'
-	for f in $(ldd /bin/ls | grep -oE '/[^ ]*/(libc\.so[^ ]*|ld-linux[^ ]*)'); do
-		mkdir -p "$ROOTFS${f%/*}" && cp -L "$f" "$ROOTFS$f"
-	done
+victim() { # REQUEST...
+	hostile "$(annotate gpu=0 "$@")" 'del(.mounts)'
+	image_libc
 	write_config
 	state
 }
@@ -223,6 +216,10 @@ races() {
 	mv "$ROOTFS/lib" "$ROOTFS/usr/lib0" 2>/dev/null && ln -s usr/lib0 "$ROOTFS/lib" && ln -s / "$ROOTFS/lib2"
 	swaps "$ROOTFS/usr/local/cuda/compat" "$ROOTFS/usr/local/cuda/root" "$ROOTFS/lib" "$ROOTFS/lib2"
 	hook_race "the image's libraries, exchanged for links to the host's root"
+	victim 'rdma=mlx5_0;curtain;libs=none'
+	mkdir -p "$ROOTFS"/sys/class/{infiniband,infiniband_verbs}/mlx5_{0,1} && ln -s "$CANARY" "$ROOTFS/sys/other"
+	swaps "$ROOTFS/sys/class" "$ROOTFS/sys/other"
+	hook_race "what lies below the curtain, exchanged for a link"
 }
 
 if [ "$(id -u)" != 0 ]; then

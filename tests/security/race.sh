@@ -78,7 +78,7 @@ race() {
 			good=$((good + 1))
 		elif [ $status -ge 124 ]; then
 			wrong="status $status: $(<"$WORK/err")"
-		elif [ $status -eq 1 ] && [ "$(grep -cv '^{' "$WORK/err")" -ne 1 ]; then
+		elif [ $status -eq 1 ] && [ "$(grep -cv '^{\|\[GRAFT-[A-Z]*\]$' "$WORK/err")" -ne 1 ]; then
 			wrong="an error of $(wc -l <"$WORK/err") lines: $(head -n 3 "$WORK/err")"
 		fi
 		[ ! -e "$STATE/$ID" ] || { wrong+=" state left behind"; ct_delete --force; }
