@@ -67,6 +67,18 @@ static int labels_apparmor(const struct plan *p, const struct procfs *pf, struct
 	return r < 0 ? err_at(e, "process.apparmorProfile: '%.200s'", profile) : 0;
 }
 
+/* r, and what was being written where the kernel's word does not tell that the label is to blame.
+ */
+static int labels_selinux(const char *attr, const char *label, int r, struct err *e)
+{
+	if (r == -EINVAL)
+		return err_set(e, EINVAL,
+			       "process.selinuxLabel: '%.200s' is no label of the loaded policy, "
+			       "write `/proc/%s` says",
+			       label, attr);
+	return r < 0 ? err_at(e, "process.selinuxLabel: '%.200s'", label) : 0;
+}
+
 int creds_labels(const struct plan *p, const struct procfs *pf, struct err *e)
 {
 	if (p->creds.apparmor != NULL) {
@@ -74,11 +86,10 @@ int creds_labels(const struct plan *p, const struct procfs *pf, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	if (p->creds.selinux == NULL)
-		return 0;
-	return labels_exec(pf, "thread-self/attr/exec", p->creds.selinux, p->creds.selinux, e) < 0
-		       ? err_at(e, "process.selinuxLabel: '%.200s'", p->creds.selinux)
-		       : 0;
+	const char *label = p->creds.selinux, *attr = "thread-self/attr/exec";
+	return label == NULL
+		       ? 0
+		       : labels_selinux(attr, label, labels_exec(pf, attr, label, label, e), e);
 }
 
 /* Lets processes of the same user find the keyring by its name, which is how exec joins it
@@ -105,9 +116,12 @@ int creds_keyring(const struct plan *p, const struct procfs *pf, struct err *e)
 	struct arena a __attribute__((cleanup(arena_done))) = {0};
 	const char *name = arena_printf(&a, "_ses.%s", p->id);
 
-	if (p->creds.keyring_label != NULL &&
-	    labels_write(pf, "thread-self/attr/keycreate", p->creds.keyring_label, e) < 0)
-		return err_at(e, "process.selinuxLabel");
+	const char *label = p->creds.keyring_label, *attr = "thread-self/attr/keycreate";
+	if (label != NULL) {
+		int r = labels_selinux(attr, label, labels_write(pf, attr, label, e), e);
+		if (r < 0)
+			return r;
+	}
 	long id = sys_keyctl(KEYCTL_JOIN_SESSION_KEYRING, (unsigned long)(uintptr_t)name, 0, 0, 0);
 	if (id == -ENOSYS)
 		return 0; /* a kernel without keyrings has nothing to share */

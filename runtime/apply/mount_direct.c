@@ -70,8 +70,8 @@ static bool direct_can(const struct plan_mount *m)
 	uint64_t attr = m->attr_set | m->rec_attr_set;
 
 	return m->verb == MOUNT_FS && !m->remount && !m->ro_late && !m->copy_up &&
-	       m->sb_flags == 0 && m->propagation == 0 && m->uid.n == 0 && !m->idmap_own &&
-	       direct_knows(m->fstype) && direct_is_plain(m->data) &&
+	       m->sb_flags == 0 && m->propagation == 0 && m->label == NULL && m->uid.n == 0 &&
+	       !m->idmap_own && direct_knows(m->fstype) && direct_is_plain(m->data) &&
 	       (attr & ~(uint64_t)(DIRECT_ATTR | MOUNT_ATTR_RDONLY)) == 0 &&
 	       ((attr & MOUNT_ATTR_RDONLY) == 0 || direct_may_be_readonly(m));
 }

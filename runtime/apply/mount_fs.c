@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "apply/mount_fs.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/xattr.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "apply/mount_open.h"
 #include "base/log.h"
+#include "sys/procfs.h"
 #include "sys/sys.h"
 
 #ifndef MS_LAZYTIME
@@ -102,6 +106,15 @@ static int fs_refused(int fs, const char *what, int code, struct err *e)
 	return err_set(e, code, ".options: %s: %s", what, log + 2);
 }
 
+static int fs_label_refused(const char *label, int code, struct err *e)
+{
+	return code == EINVAL
+		       ? err_set(e, code,
+				 "linux.mountLabel: '%.200s' is no label of the loaded policy",
+				 label)
+		       : err_sys(e, code, "linux.mountLabel: '%.200s'", label);
+}
+
 static int fs_set(const struct plan *p, const struct plan_mount *m, int fs,
 		  const struct fs_option *o, struct err *e)
 {
@@ -115,6 +128,8 @@ static int fs_set(const struct plan *p, const struct plan_mount *m, int fs,
 			  o->value);
 		return 0;
 	}
+	if (r == -EINVAL && p->mounts.label != NULL && strstr(o->key, "context") != NULL)
+		return fs_label_refused(p->mounts.label, EINVAL, e);
 	return r < 0 ? fs_refused(fs, o->key, -r, e) : 0;
 }
 
@@ -205,6 +220,20 @@ static int fs_failed(const struct plan_mount *m, int code, struct err *e)
 	return err_sys(e, code, "mounting '%s' of type '%s'", m->source, m->fstype);
 }
 
+int mount_fs_label(const struct plan_mount *m, int fd, struct err *e)
+{
+	char path[32];
+
+	if (m->label == NULL || setxattr(procfs_fd_path(fd, path), XATTR_NAME_SELINUX, m->label,
+					 strlen(m->label), 0) == 0)
+		return 0;
+	if (errno == EOPNOTSUPP) {
+		log_debug("%s: the policy alone gives '%s' its label", m->origin, m->fstype);
+		return 0;
+	}
+	return fs_label_refused(m->label, errno, e);
+}
+
 int mount_fs_new(const struct plan *p, const struct plan_mount *m, int target, struct err *e)
 {
 	uint64_t attr = m->rec_attr_set | m->attr_set;
@@ -227,6 +256,9 @@ int mount_fs_new(const struct plan *p, const struct plan_mount *m, int target, s
 	autoclose int fd = sys_fsmount(fs, (unsigned int)attr);
 	if (fd < 0)
 		return fs_failed(m, -fd, e);
+	r = mount_fs_label(m, fd, e);
+	if (r < 0)
+		return r;
 	r = mount_set(fd, 0, 0, 0, m->propagation);
 	return r < 0 ? err_sys(e, -r, ".options: propagation") : fd_take(&fd);
 }

@@ -12,6 +12,10 @@
  */
 int mount_fs_new(const struct plan *p, const struct plan_mount *m, int target, struct err *e);
 
+/* Sets m->label, if there is one, on the root of the new mount fd; a file system without labels of
+ * its own has those of the policy. -errno with e (-EINVAL: no label of the loaded policy). */
+int mount_fs_label(const struct plan_mount *m, int fd, struct err *e);
+
 /* Whether m is a tmpfs without a mode of its own: it takes over mode and owner of what it covers.
  */
 bool mount_fs_takes_over(const struct plan_mount *m);

@@ -154,8 +154,7 @@ int mount_legacy(const struct plan_mount *m, int root, int target, struct err *e
 	autoclose int fd = path_open(root, m->target, O_PATH, e);
 	if (fd < 0)
 		return err_at(e, ".destination");
-	if (m->verb == MOUNT_BIND)
-		r = legacy_finish_bind(m, fd, e);
+	r = m->verb == MOUNT_BIND ? legacy_finish_bind(m, fd, e) : mount_fs_label(m, fd, e);
 	if (r == 0 && m->propagation != 0 &&
 	    mount(NULL, procfs_fd_path(fd, path), NULL, m->propagation, NULL) < 0)
 		r = err_sys(e, errno, ".options: propagation");

@@ -153,6 +153,7 @@ static void dump_mount_flags(struct dump *d, const struct plan_mount *m)
 		 dump_bits(d->a, m->rec_attr_clr, dump_cleared, ARRAY_LEN(dump_cleared)));
 	dump_set(d, "super", dump_bits(d->a, m->sb_flags, dump_super, ARRAY_LEN(dump_super)));
 	dump_set(d, "data", m->data);
+	dump_set(d, "label", m->label);
 	dump_set(d, "propagation", dump_propagation(d, m->propagation));
 	dump_flag(d, "remount", m->remount);
 	dump_flag(d, "copy-up", m->copy_up);

@@ -200,13 +200,20 @@ static int mount_idmap(struct plan *p, const struct mount_entry *m, struct plan_
 	return 0;
 }
 
-/* The SELinux label goes into the data of what can carry one: not of proc and sysfs, whose labels
- * the policy gives. Quoted, since categories are separated by commas. */
+/*
+ * The SELinux label goes into the data of what can carry one: not of proc and sysfs, whose labels
+ * the policy gives, and not of mqueue, whose superblock is as old as the IPC namespace: that one's
+ * root is labelled. Quoted, since categories are separated by commas.
+ */
 static void mount_label(struct plan *p, const char *kind, struct plan_mount *out)
 {
 	if (p->mounts.label == NULL || out->verb != MOUNT_FS || strcmp(out->fstype, "proc") == 0 ||
 	    strcmp(out->fstype, "sysfs") == 0)
 		return;
+	if (strcmp(out->fstype, "mqueue") == 0) {
+		out->label = out->remount ? NULL : p->mounts.label;
+		return;
+	}
 	out->data = arena_printf(p->arena, "%s%s%s=\"%s\"", out->data == NULL ? "" : out->data,
 				 out->data == NULL ? "" : ",", kind, p->mounts.label);
 }

@@ -103,6 +103,8 @@ struct plan_mount {
 	bool copy_up;	   /* tmpcopyup: the new tmpfs starts with what the rootfs has there */
 	bool ro_late;	   /* a new tmpfs that is read-only once all below it is in place */
 	bool remount;	   /* changes what is mounted at target */
+	const char *label; /* an SELinux label that the root of the new file system gets, where it
+			      can't stand in data; or NULL */
 	bool copy_symlink; /* a source that is a link: the link is made again instead of a mount */
 	bool idmap_recursive;
 	struct plan_idmap uid, gid; /* idmapped mount; n == 0: none */
