@@ -43,15 +43,16 @@ static int main_fill_stdio(struct err *e)
 	return 0;
 }
 
-/* A caller that ignores SIGCHLD makes waiting fail; blocked signals would stay so in the container.
- */
+/* A caller that ignores SIGCHLD makes waiting fail. What a command prints is written at once: a
+ * closed pipe is an error to report, not a silent death. Those that start programs in a container,
+ * which must not inherit that, see to their signals themselves (birth_signals()). */
 static void main_signals(void)
 {
 	sigset_t none;
 
 	(void)sigemptyset(&none);
 	(void)signal(SIGCHLD, SIG_DFL);
-	(void)signal(SIGPIPE, SIG_DFL);
+	(void)signal(SIGPIPE, SIG_IGN);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
@@ -160,10 +161,8 @@ static int main_command(const struct cmd_global *g, const struct cmd *c, int arg
 		r = main_check_operands(c, found.n_operands, e);
 	if (r == 0 && c->seal)
 		r = seal_self(g->argv, g->envp, e);
-	/* What a command prints is written at once: a closed pipe is an error to report, not a
-	 * silent death. Programs started in a container must not inherit that. */
 	if (r == 0 && !c->seal)
-		(void)signal(SIGPIPE, SIG_IGN);
+		main_signals();
 	if (r == 0)
 		r = c->run(g, options, found.n_operands, found.operands, e);
 	return r < 0 ? main_place(c, &found, e) : r;
@@ -221,7 +220,6 @@ int main(int argc, char **argv, char **envp)
 	}
 	if (main_fill_stdio(&e) < 0)
 		return main_failed(1, &e);
-	main_signals();
 	/* grown once, by enough for a start, and never given back: each step is a call, and what is
 	 * given back is faulted in again */
 	(void)mallopt(M_TOP_PAD, MAIN_HEAP);

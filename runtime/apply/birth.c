@@ -39,12 +39,19 @@ static int birth_seccomp(struct birth *b, int cache, struct err *e)
 	return 0;
 }
 
-/* What a caller ignores (nohup, make) would stay ignored in the container's program. */
-static void birth_signals(const struct host *h)
+void birth_signals(const struct host *h)
 {
+	static bool done;
+	sigset_t none;
+
+	if (done)
+		return;
+	done = true;
 	for (int n = 1; n <= 64; n++)
 		if ((h->ignored_signals & (UINT64_C(1) << (n - 1))) != 0)
 			(void)sys_signal_default(n);
+	if (h->blocked_signals != 0 && sigemptyset(&none) == 0)
+		(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* What the plan names on the host: looked up once, before the clone. */

@@ -37,6 +37,10 @@ struct birth {
 		.cache = FD_NONE, .netdev = NETDEV_EMPTY, .rdt = RDT_EMPTY,                        \
 	}
 
+/* What a caller ignores (nohup, make) or blocks would stay so in the container's program, and one
+ * who ignores SIGCHLD makes waiting fail. Once, before the first child. */
+void birth_signals(const struct host *h);
+
 /* Everything that opens before the clone but the cgroup: trusted procfs, namespaces to join,
  * console socket, mount sources, the filter if the cache has it. */
 int birth_open(struct birth *b, const char *console_socket, int cache, struct err *e);

@@ -143,6 +143,26 @@ static int create_cgroup_rest(struct create *c, struct err *e)
 	return r == 0 ? birth_cgroup(b, e) : r;
 }
 
+/* While all it does is to read and write small files for a container that will outlive it, the
+ * runtime leaves them to be closed by its end. */
+#define CREATE_FORGET_BELOW 40
+
+static void create_forget(const struct create *c, int below)
+{
+	if (!c->o->run && c->b.cgroup.unit.bus.pid == 0)
+		fd_forget_below = below;
+}
+
+static int create_files(struct create *c, struct err *e)
+{
+	create_forget(c, CREATE_FORGET_BELOW);
+	int r = create_cgroup_rest(c, e);
+	if (r == 0)
+		r = create_record(c, e);
+	create_forget(c, 0);
+	return r;
+}
+
 static int create_birth(struct create *c, struct err *e)
 {
 	struct birth *b = &c->b;
@@ -161,9 +181,7 @@ static int create_birth(struct create *c, struct err *e)
 	r = birth_clone(b, init_run, e);
 	c->hooks_due = b->pidfd >= 0;
 	if (r == 0)
-		r = create_cgroup_rest(c, e);
-	if (r == 0)
-		r = create_record(c, e);
+		r = create_files(c, e);
 	if (r == 0)
 		r = birth_attend(b, e);
 	if (r == 0)
@@ -180,8 +198,10 @@ static int create_commit(struct create *c, struct err *e)
 {
 	int r = store_commit(&c->entry, e);
 
+	create_forget(c, CREATE_FORGET_BELOW);
 	if (r == 0 && c->o->pid_file != NULL)
 		r = birth_pid_file(c->o->pid_file, c->b.pid, e);
+	create_forget(c, 0);
 	if (r == 0 && c->o->pidfd_socket != NULL)
 		r = tty_send_pidfd(c->o->pidfd_socket, c->b.pidfd, e);
 	if (r == 0 && c->p->pidfd_socket != NULL)
@@ -261,8 +281,8 @@ int container_create(const struct store *s, const struct plan *p, const struct h
 	if (!o->run) {
 		/* the process ends now, and with it all that it has open; a helper is still waited
 		 * for */
-		if (c.b.cgroup.unit.bus.pid == 0)
-			fd_forget_below = INT_MAX;
+		create_forget(&c, INT_MAX);
+		c.b.init.report = NULL;
 		return 0;
 	}
 	/* others may now pause, kill and delete it while it runs */

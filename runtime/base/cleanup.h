@@ -22,7 +22,8 @@ static inline int fd_take(int *fd)
 /*
  * Descriptors below this number are only forgotten by fd_done(), not closed: 0 but in a container's
  * init, which opens three for each mount and closes everything at once before it executes the
- * program (apply/tail.c). A close each was every sixth system call of a start.
+ * program (apply/tail.c), and in parts of `create` (apply/create.c). A close each was every sixth
+ * system call of a start.
  */
 extern int fd_forget_below;
 

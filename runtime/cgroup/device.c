@@ -32,7 +32,7 @@ int device_apply(const struct cgroup *c, const struct plan_device_rules *rules,
 		d = settings_dir(c, &v2);
 		if (d == NULL || (when == DEVICE_NEW && !device_restricts(rules)))
 			return 0;
-		return device_attach(d->fd, rules, a, e);
+		return device_attach(d->fd, rules, when == DEVICE_NEW && d->created, a, e);
 	}
 	int r = device_state_build(&s, rules, a, e);
 	return r < 0 ? r : device_write_v1(d->path, &s, when, a, e);

@@ -28,8 +28,10 @@ const struct bpf_insn *device_program(const struct plan_device_rules *rules, str
 
 /* Loads and attaches the program to the v2 directory. One of ours that is attached already, known
  * by its name beside systemd's, is replaced in one step (BPF_F_REPLACE, 5.6); since all attached
- * programs have to allow, adding one would only ever narrow. */
-int device_attach(int dir, const struct plan_device_rules *rules, struct arena *a, struct err *e);
+ * programs have to allow, adding one would only ever narrow. bare: the directory was made just now
+ * and has none. */
+int device_attach(int dir, const struct plan_device_rules *rules, bool bare, struct arena *a,
+		  struct err *e);
 
 /* Whether a program of ours is attached to the container's v2 cgroup. */
 bool device_is_attached(const struct cgroup *c);

@@ -197,7 +197,8 @@ static int device_change(int command, int dir, int program, int replaced)
 	return sys_bpf(command, &attr, sizeof(attr));
 }
 
-int device_attach(int dir, const struct plan_device_rules *rules, struct arena *a, struct err *e)
+int device_attach(int dir, const struct plan_device_rules *rules, bool bare, struct arena *a,
+		  struct err *e)
 {
 	size_t n;
 	const struct bpf_insn *code = device_program(rules, a, &n);
@@ -212,7 +213,7 @@ int device_attach(int dir, const struct plan_device_rules *rules, struct arena *
 	autoclose int program = sys_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
 	if (program < 0)
 		return err_sys(e, -program, "linux.resources.devices: loading the device program");
-	autoclose int old = device_attached(dir);
+	autoclose int old = bare ? FD_NONE : device_attached(dir);
 	int r = device_change(BPF_PROG_ATTACH, dir, program, old);
 	if (r == -EINVAL && old >= 0) { /* before 5.6: both hold for a moment */
 		r = device_change(BPF_PROG_ATTACH, dir, program, FD_NONE);

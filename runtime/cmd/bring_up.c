@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "apply/birth.h"
 #include "apply/container.h"
 #include "apply/criu.h"
 #include "base/log.h"
@@ -205,8 +206,10 @@ int bring_up(const struct cmd_global *g, const struct bring_up_options *o, const
 		r = bring_up_paths(g, &co, e);
 	if (r == 0)
 		r = host_open(&h, "/", g->arena, e);
-	if (r == 0)
+	if (r == 0) {
+		birth_signals(&h);
 		bring_up_systemd(g, &h, &systemd, &helper);
+	}
 	if (r == 0)
 		r = bundle_load(&b, o->bundle, o->config, g->arena, e);
 	if (r == 0)

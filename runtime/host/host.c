@@ -49,8 +49,9 @@ static void host_status(struct host *h)
 	if (line != NULL)
 		h->cap_effective = strtoull(line + 8, NULL, 16);
 	line = strstr(text, "\nSigIgn:");
-	if (line != NULL)
-		h->ignored_signals = strtoull(line + 8, NULL, 16);
+	h->ignored_signals = line != NULL ? strtoull(line + 8, NULL, 16) : UINT64_MAX;
+	line = strstr(text, "\nSigBlk:");
+	h->blocked_signals = line != NULL ? strtoull(line + 8, NULL, 16) : UINT64_MAX;
 }
 
 static int host_open_root(struct host *h, const char *root, struct arena *a, struct err *e)

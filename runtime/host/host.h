@@ -23,6 +23,7 @@ struct host {
 	gid_t egid;
 	bool in_userns;		  /* the runtime itself is not in the initial user namespace */
 	uint64_t ignored_signals; /* the caller ignored them: 1 << (number - 1) */
+	uint64_t blocked_signals; /* and blocked these; all are told if it is not known */
 	uint64_t cap_bounding;	  /* what the runtime can give, 1 << CAP_* */
 	uint64_t cap_effective;	  /* what it has */
 	const struct host_cgroups *cgroups; /* host/cgroupfs.h */

@@ -302,11 +302,11 @@ Test(device_rules, are_kept_by_the_kernel_and_replaced_in_one_step)
 	char *dir = arena_printf(&a, "%s/device-rules-test-%d", mount, (int)getpid());
 	cr_assert_eq(mkdir(dir, 0755), 0, "%s", dir);
 	autoclose int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int first = device_attach(fd, &rules, &a, &e);
+	int first = device_attach(fd, &rules, true, &a, &e);
 	int null_before = open_in(dir, "/dev/null"), zero_before = open_in(dir, "/dev/zero"),
 	    full_before = open_in(dir, "/dev/full");
 	rules.n = 2;
-	int second = first == 0 ? device_attach(fd, &rules, &a, &e) : 0;
+	int second = first == 0 ? device_attach(fd, &rules, false, &a, &e) : 0;
 	int null_after = open_in(dir, "/dev/null"), zero_after = open_in(dir, "/dev/zero");
 	uint32_t ids[8];
 	union bpf_attr attr = {.query = {.target_fd = (uint32_t)fd,
