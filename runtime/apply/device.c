@@ -264,13 +264,15 @@ static int device_make_all(const struct plan *p, int root, int dev, const int *s
 	return 0;
 }
 
-int device_make(const struct plan *p, int root, int staged, struct err *e)
+int device_make(const struct plan *p, int root, int dev, int staged, struct err *e)
 {
 	int *nodes = NULL;
 
 	if (p->nodes.n == 0 && p->nodes.n_link == 0)
 		return 0;
-	autoclose int dev = path_mkdir(root, "/dev", 0755, e);
+	autoclose int found = dev < 0 ? path_mkdir(root, "/dev", 0755, e) : FD_NONE;
+	if (dev < 0)
+		dev = found;
 	if (dev < 0)
 		return dev;
 	if (staged >= 0 && device_unstage(p, root, staged, &nodes, e) < 0)

@@ -76,9 +76,10 @@ static int hotmount_add(struct init *in, int root, struct err *e)
 
 	for (; r == 0 && done < all->n; done += r == 0) {
 		struct plan one = *in->p;
+		autoclose int dev = FD_NONE;
 		one.mounts.v = &all->v[done];
 		one.mounts.n = 1;
-		r = mount_attach(&one, in->slots, root, &in->pf, e);
+		r = mount_attach(&one, in->slots, root, &in->pf, &dev, e);
 	}
 	if (r == 0)
 		r = mount_finish(in->p, in->slots, e);

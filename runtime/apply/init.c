@@ -196,7 +196,7 @@ static int init_hooks(struct init *in, int root, struct err *e)
 static int init_rootfs(struct init *in, int *out_root, struct err *e)
 {
 	const struct plan *p = in->p;
-	autoclose int root = FD_NONE;
+	autoclose int root = FD_NONE, dev = FD_NONE;
 	int r;
 
 	report_stage(in->report, STAGE_ROOTFS);
@@ -204,11 +204,11 @@ static int init_rootfs(struct init *in, int *out_root, struct err *e)
 	if (r < 0)
 		return r;
 	report_stage(in->report, STAGE_MOUNTS);
-	r = mount_attach(p, in->slots, root, &in->pf, e);
+	r = mount_attach(p, in->slots, root, &in->pf, &dev, e);
 	if (r < 0)
 		return r;
 	report_stage(in->report, STAGE_DEVICES);
-	r = device_make(p, root, in->staged, e);
+	r = device_make(p, root, dev, in->staged, e);
 	if (r < 0)
 		return r;
 	r = init_hooks(in, root, e);

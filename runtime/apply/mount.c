@@ -239,12 +239,15 @@ struct mount_fresh {
 	const char *target; /* the plan's */
 	int fd;		    /* of its root */
 	int made;	    /* of that of a tmpfs that was attached just now */
+	int sys;	    /* of the new sysfs at /sys, whose names only the kernel makes */
+	bool aside;	    /* the last mount went there */
 };
 
 static void mount_fresh_done(struct mount_fresh *f)
 {
 	fd_done(&f->fd);
 	fd_done(&f->made);
+	fd_done(&f->sys);
 }
 
 /* m's plain name right below the fresh tmpfs, or NULL. */
@@ -283,13 +286,15 @@ static void mount_fresh_next(struct mount_fresh *f, const struct plan_mount *m)
 		      strchr(m->target + 1, '/') == NULL;
 	bool below = m->verb == MOUNT_FS && mount_fresh_name(m, f) != NULL;
 	int made = fd_take(&f->made);
+	bool aside = f->aside;
 
-	if (!m->remount && (beside || below)) {
+	f->aside = false;
+	if (!m->remount && (beside || below || aside)) {
 		fd_done(&made);
 		return;
 	}
-	fd_done(&f->fd);
-	*f = (struct mount_fresh){made >= 0 ? m->target : NULL, made, FD_NONE};
+	mount_fresh_done(f);
+	*f = (struct mount_fresh){made >= 0 ? m->target : NULL, made, FD_NONE, FD_NONE, false};
 }
 
 /* What lies at the top of the rootfs itself is on no other file system; negative: m goes elsewhere,
@@ -470,7 +475,17 @@ static int mount_make_fs(const struct plan *p, const struct plan_mount *m, int r
 	return r;
 }
 
-/* A tmpfs that is as empty as it was made goes to fresh->made. */
+/* What m has just made, whose root is fd. A tmpfs is as empty as it was made. */
+static void mount_fresh_keep(struct mount_fresh *f, const struct plan_mount *m, int *fd)
+{
+	if (!m->ro_late && mount_is_type(m, "tmpfs"))
+		f->made = fd_take(fd);
+	if (mount_is_type(m, "sysfs") && strcmp(m->target, "/sys") == 0) {
+		fd_done(&f->sys);
+		f->sys = fd_take(fd);
+	}
+}
+
 static int mount_attach_fs(const struct plan *p, const struct plan_mount *m, int *slot, int root,
 			   struct mount_fresh *fresh, struct mount_direct *direct, struct err *e)
 {
@@ -493,8 +508,8 @@ static int mount_attach_fs(const struct plan *p, const struct plan_mount *m, int
 	/* target's descriptor leads to what the tmpfs covers, also after it is attached */
 	if (r == 0 && fd >= 0 && m->copy_up)
 		r = mount_copyup(target, fd, e);
-	else if (r == 0 && !m->ro_late && mount_is_type(m, "tmpfs"))
-		fresh->made = fd_take(&fd);
+	else if (r == 0)
+		mount_fresh_keep(fresh, m, &fd);
 	if (r == 0 && m->ro_late)
 		*slot = fd_take(&fd);
 	return r;
@@ -508,6 +523,20 @@ static int mount_attach_file(const struct plan_mount *m, int root, struct err *e
 		return fd;
 	autoclose int target = mount_target(m, root, fd, e);
 	return target < 0 ? target : mount_move(m, fd, target, e);
+}
+
+static int mount_attach_cgroup(const struct plan *p, const struct plan_mount *m, int root,
+			       struct mount_fresh *fresh, struct mount_direct *direct,
+			       struct err *e)
+{
+	int r;
+
+	fresh->aside = fresh->sys >= 0 && strcmp(m->target, "/sys/" MOUNT_CGROUP_NAME) == 0 &&
+		       mount_cgroup_direct(p, m, fresh->sys, direct, &r, e);
+	if (fresh->aside)
+		return r;
+	autoclose int target = mount_target(m, root, FD_NONE, e);
+	return target < 0 ? target : mount_cgroup(p, m, root, target, direct, e);
 }
 
 static int mount_attach_one(const struct plan *p, const struct plan_mount *m, int *slot, int root,
@@ -525,19 +554,17 @@ static int mount_attach_one(const struct plan *p, const struct plan_mount *m, in
 		return mount_attach_file(m, root, e);
 	case MOUNT_VEIL:
 		return curtain_draw(m->veil, root, e);
-	case MOUNT_CGROUP: {
-		autoclose int target = mount_target(m, root, FD_NONE, e);
-		return target < 0 ? target : mount_cgroup(p, m, root, target, direct, e);
-	}
+	case MOUNT_CGROUP:
+		return mount_attach_cgroup(p, m, root, fresh, direct, e);
 	}
 	return 0;
 }
 
 int mount_attach(const struct plan *p, struct mount_slots *slots, int root, const struct procfs *pf,
-		 struct err *e)
+		 int *out_dev, struct err *e)
 {
-	__attribute__((cleanup(mount_fresh_done))) struct mount_fresh fresh = {.fd = FD_NONE,
-									       .made = FD_NONE};
+	__attribute__((cleanup(mount_fresh_done))) struct mount_fresh fresh = {
+		.fd = FD_NONE, .made = FD_NONE, .sys = FD_NONE};
 	struct mount_direct direct = mount_direct_new(p, pf);
 
 	for (size_t i = 0; i < p->mounts.n; i++) {
@@ -547,6 +574,8 @@ int mount_attach(const struct plan *p, struct mount_slots *slots, int root, cons
 			return err_at(e, "%s", m->origin);
 		mount_fresh_next(&fresh, m);
 	}
+	if (fresh.target != NULL && strcmp(fresh.target, "/dev") == 0)
+		*out_dev = fd_take(&fresh.fd);
 	return 0;
 }
 

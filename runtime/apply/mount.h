@@ -30,10 +30,10 @@ int mount_root(const struct plan *p, struct mount_slots *slots, int *out_root, s
 /*
  * World: as mount_root(), after it; cgroup and network namespaces are final. Makes what opens
  * AT_MAPPED or AT_ROOT and attaches all mounts in the order of the config below root. pf is the
- * trusted procfs.
+ * trusted procfs. *out_dev: the root of the tmpfs at /dev that was made for it, if there is one.
  */
 int mount_attach(const struct plan *p, struct mount_slots *slots, int root, const struct procfs *pf,
-		 struct err *e);
+		 int *out_dev, struct err *e);
 
 /* World: mount_attach() was all right, nothing more is made in the container's file systems. Makes
  * read-only what had to wait (ro_late), by the descriptors that mount_attach() left in slots. */
@@ -47,9 +47,9 @@ int mount_finish(const struct plan *p, struct mount_slots *slots, struct err *e)
  */
 int device_stage(const struct plan *p);
 
-/* World: as mount_attach(), after it. Nodes, links of /dev, in the rootfs. staged: of
- * device_stage(). */
-int device_make(const struct plan *p, int root, int staged, struct err *e);
+/* World: as mount_attach(), after it. Nodes, links of /dev, in the rootfs. dev: of mount_attach(),
+ * or negative: to be looked up. staged: of device_stage(). */
+int device_make(const struct plan *p, int root, int dev, int staged, struct err *e);
 
 /*
  * World: init, everything mounted, createContainer hooks done. pivot_root(".", ".") and the old

@@ -55,21 +55,34 @@ static int cgroup_bind(const struct plan_cgroup_view *v, uint64_t attr, int at, 
 				      (name[0] == '\0' ? MOVE_MOUNT_T_EMPTY_PATH : 0));
 }
 
-/* v2. fd of a detached cgroup2 mount, or -errno where the bind has to do. *done: it is mounted on
- * target already. */
-static int cgroup_new_v2(const struct plan *p, const struct plan_mount *m, int target,
-			 struct mount_direct *direct, bool *done, struct err *e)
+/* Whether a cgroup2 mount of the container's own can be had, and shows no more than its cgroup. */
+static bool cgroup_has_own_v2(const struct plan *p)
+{
+	return plan_has_ns(p, CLONE_NEWCGROUP) && !p->mounts.cgroup[0].whole;
+}
+
+static struct plan_mount cgroup_fs_v2(const struct plan_mount *m)
 {
 	struct plan_mount fs = *m;
 
-	*done = false;
-	if (!plan_has_ns(p, CLONE_NEWCGROUP) || p->mounts.cgroup[0].whole)
-		return -EPERM;
 	fs.verb = MOUNT_FS;
 	fs.fstype = "cgroup2";
 	fs.source = "cgroup";
 	fs.data = NULL;
 	fs.sb_flags = 0;
+	return fs;
+}
+
+/* v2. fd of a detached cgroup2 mount, or -errno where the bind has to do. *done: it is mounted on
+ * target already. */
+static int cgroup_new_v2(const struct plan *p, const struct plan_mount *m, int target,
+			 struct mount_direct *direct, bool *done, struct err *e)
+{
+	struct plan_mount fs = cgroup_fs_v2(m);
+
+	*done = false;
+	if (!cgroup_has_own_v2(p))
+		return -EPERM;
 	*done = mount_direct_fs(direct, &fs, target, NULL);
 	return *done ? FD_NONE : mount_fs_new(p, &fs, FD_NONE, e);
 }
@@ -171,9 +184,8 @@ static int cgroup_fill(const struct plan *p, const struct plan_mount *m, int dir
 	return 0;
 }
 
-/* A tmpfs on target; fd of its root. */
-static int cgroup_tmpfs(const struct plan *p, const struct plan_mount *m, int root, int target,
-			struct err *e)
+/* Read-only once it is filled. */
+static struct plan_mount cgroup_fs_v1(const struct plan_mount *m)
 {
 	struct plan_mount fs = *m;
 
@@ -184,6 +196,15 @@ static int cgroup_tmpfs(const struct plan *p, const struct plan_mount *m, int ro
 	fs.sb_flags = 0;
 	fs.attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	fs.rec_attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+	return fs;
+}
+
+/* A tmpfs on target; fd of its root. */
+static int cgroup_tmpfs(const struct plan *p, const struct plan_mount *m, int root, int target,
+			struct err *e)
+{
+	struct plan_mount fs = cgroup_fs_v1(m);
+
 	autoclose int fd = mount_fs_new(p, &fs, target, e);
 	if (fd == -ENOSYS) {
 		int r = mount_legacy(&fs, root, target, e);
@@ -194,6 +215,39 @@ static int cgroup_tmpfs(const struct plan *p, const struct plan_mount *m, int ro
 	int r = sys_move_mount(fd, "", target, "",
 			       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 	return r < 0 ? err_sys(e, -r, "attaching the tmpfs of the cgroups") : fd_take(&fd);
+}
+
+/* dir: of cgroup_fill(). */
+static int cgroup_v1(const struct plan *p, const struct plan_mount *m, int dir,
+		     struct mount_direct *direct, struct err *e)
+{
+	int r = cgroup_fill(p, m, dir, direct, e);
+
+	if (r < 0)
+		return r;
+	r = mount_set(dir, AT_RECURSIVE, m->attr_set | m->rec_attr_set, 0, MS_PRIVATE);
+	if (r == -ENOSYS)
+		r = mount_legacy_add(dir, mount_legacy_flags(m->attr_set | m->rec_attr_set));
+	return r < 0 ? err_sys(e, -r, "setting the options of the cgroup mounts") : 0;
+}
+
+bool mount_cgroup_direct(const struct plan *p, const struct plan_mount *m, int sys,
+			 struct mount_direct *direct, int *out_r, struct err *e)
+{
+	bool v1 = p->mounts.n_cgroup > 0 && p->mounts.cgroup[0].name != NULL;
+	struct plan_mount fs = v1 ? cgroup_fs_v1(m) : cgroup_fs_v2(m);
+
+	*out_r = 0;
+	if (p->mounts.n_cgroup == 0 || (!v1 && !cgroup_has_own_v2(p)) ||
+	    !mount_direct_fs(direct, &fs, sys, MOUNT_CGROUP_NAME))
+		return false;
+	if (!v1)
+		return true;
+	/* the name leads to what was mounted there now */
+	autoclose int dir = openat(sys, MOUNT_CGROUP_NAME, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	*out_r = dir < 0 ? err_sys(e, errno, "opening the tmpfs of the cgroups")
+			 : cgroup_v1(p, m, dir, direct, e);
+	return true;
 }
 
 int mount_cgroup(const struct plan *p, const struct plan_mount *m, int root, int target,
@@ -208,11 +262,5 @@ int mount_cgroup(const struct plan *p, const struct plan_mount *m, int root, int
 	autoclose int dir = cgroup_tmpfs(p, m, root, target, e);
 	if (dir < 0)
 		return dir;
-	int r = cgroup_fill(p, m, dir, direct, e);
-	if (r < 0)
-		return r;
-	r = mount_set(dir, AT_RECURSIVE, m->attr_set | m->rec_attr_set, 0, MS_PRIVATE);
-	if (r == -ENOSYS)
-		r = mount_legacy_add(dir, mount_legacy_flags(m->attr_set | m->rec_attr_set));
-	return r < 0 ? err_sys(e, -r, "setting the options of the cgroup mounts") : 0;
+	return cgroup_v1(p, m, dir, direct, e);
 }

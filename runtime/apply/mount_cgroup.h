@@ -15,3 +15,10 @@
  */
 int mount_cgroup(const struct plan *p, const struct plan_mount *m, int root, int target,
 		 struct mount_direct *direct, struct err *e);
+
+#define MOUNT_CGROUP_NAME "fs/cgroup" /* in a sysfs */
+
+/* The same on MOUNT_CGROUP_NAME of the root of a new sysfs, where only the kernel makes names, in
+ * fewer calls. False: not possible, mount_cgroup() has to do it; else *out_r is the result. */
+bool mount_cgroup_direct(const struct plan *p, const struct plan_mount *m, int sys,
+			 struct mount_direct *direct, int *out_r, struct err *e);

@@ -20,8 +20,9 @@ struct mount_direct {
 
 struct mount_direct mount_direct_new(const struct plan *p, const struct procfs *pf);
 
-/* Where: on at itself (O_PATH), or, with a name, on the entry of the directory at that init has
- * just made there, in a tmpfs of its own. True: m's file system is mounted. */
+/* Where: on at itself (O_PATH), or, with a name, on what has that name below at: nobody may be able
+ * to exchange it, as in a tmpfs that init has just made or in a sysfs. True: m's file system is
+ * mounted. */
 bool mount_direct_fs(struct mount_direct *d, const struct plan_mount *m, int at, const char *name);
 
 /* The same of a bind mount of source (not recursive), with the attributes and propagation of what
