@@ -32,7 +32,17 @@ run_as() { # RM-OR-DETACH ID OPTION... -- COMMAND...
 	done
 	C run "${common[@]}" --cgroup "$CG/$id" "${options[@]}" localhost/bb:1 "$id" "${@:2}" 2>"$WORK/err"
 }
-run_fg() { run_as --rm "$@"; } # ID OPTION... -- COMMAND...: to its end
+run_raw() { run_as --rm "$@"; } # ID OPTION... -- COMMAND...: to its end
+# On a busy machine ctr may come to read what a program prints only after it has ended, and finds nothing: they stay a moment.
+stay='"$@"; status=$?; sleep 0.3; exit $status'
+run_fg() { # ID OPTION... -- COMMAND...: to its end, with what it prints
+	local options=()
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	run_raw "${options[@]}" -- sh -c "$stay" sh "${@:2}"
+}
 run_bg() { run_as -d "$@"; }   # ... left running
 task() { C task ls | awk -v id="$1" '$1 == id { print $3 }'; }    # ID: its status
 task_pid() { C task ls | awk -v id="$1" '$1 == id { print $2 }'; } # ID
@@ -71,7 +81,7 @@ err"
 	is "run: joins a network namespace" "$(bg unshare -n sleep 60; sleep 0.3
 		run_fg r11 --with-ns "network:/proc/${lib_bg[-1]}/ns/net" -- readlink /proc/self/ns/net | cmp -s - \
 			<(readlink "/proc/${lib_bg[-1]}/ns/net") && echo same; kill "${lib_bg[-1]}")" same
-	is "run: a root of its own" "$(C run --rm "${common[@]}" --cgroup "$CG/r12" --rootfs "$LIB_TEMPLATE" r12 /bin/echo hello 2>"$WORK/err")" hello
+	is "run: a root of its own" "$(C run --rm "${common[@]}" --cgroup "$CG/r12" --rootfs "$LIB_TEMPLATE" r12 /bin/sh -c "$stay" sh /bin/echo hello 2>"$WORK/err")" hello
 	is "run: a device" "$(run_fg r13 --device /dev/full -- sh -c 'echo x 2>/dev/null >/dev/full || echo full')" full
 	is "run: privileged" "$(run_fg r14 --privileged -- grep CapBnd /proc/self/status)" "$(grep CapBnd /proc/self/status)"
 	like "run: seccomp" "$(run_fg r15 --seccomp -- grep Seccomp: /proc/self/status)" "*2"
@@ -82,11 +92,11 @@ err"
 
 # What the shim shows of the runtime's log.
 errors() {
-	run_fg e1 -- no-such-program
+	run_raw e1 -- no-such-program
 	like "error: no such program" "$(cat "$WORK/err")" "*no-such-program*"
 	like "error: ... with the words callers look for" "$(cat "$WORK/err")" \
 		"*@(executable file|no such file or directory|No such file or directory)*"
-	run_fg e2 --cwd /etc/passwd/x -- true
+	run_raw e2 --cwd /etc/passwd/x -- true
 	is "error: a wrong directory fails" "$([ -s "$WORK/err" ] && echo said)" said
 	run_fg e3 -- echo fine >"$WORK/out"
 	is "error: nothing stays that hinders the next" "$(cat "$WORK/out")" fine
@@ -99,17 +109,17 @@ life() {
 	is "life: running" "$(task life)" RUNNING
 	pid=$(task_pid life)
 	is "life: a cgroup below the one asked for" "$(basename "$(cgroup_dir "$pid" pids)")" life
-	is "exec: output" "$(C task exec --fifo-dir "$WORK/fifo" --exec-id x1 life echo in 2>"$WORK/err")" in
+	is "exec: output" "$(C task exec --fifo-dir "$WORK/fifo" --exec-id x1 life sh -c "$stay" sh echo in 2>"$WORK/err")" in
 	C task exec --fifo-dir "$WORK/fifo" --exec-id x2 life sh -c 'exit 7' 2>"$WORK/err"
 	is "exec: exit status" $? 7
 	C task exec --fifo-dir "$WORK/fifo" --exec-id x3 life no-such-program 2>"$WORK/err"
 	is "exec: no such program fails" "$(($? != 0))" 1
 	like "exec: ... and says so" "$(cat "$WORK/err")" "*no-such-program*"
-	is "exec: user and directory" "$(C task exec --fifo-dir "$WORK/fifo" --exec-id x4 --user 9 --cwd /tmp life sh -c 'echo $(id -u) $(pwd)' 2>"$WORK/err")" "9 /tmp"
+	is "exec: user and directory" "$(C task exec --fifo-dir "$WORK/fifo" --exec-id x4 --user 9 --cwd /tmp life sh -c "$stay" sh sh -c 'echo $(id -u) $(pwd)' 2>"$WORK/err")" "9 /tmp"
 	is "exec: in a terminal" "$(in_tty ctr task exec --fifo-dir "$WORK/fifo" -t --exec-id x5 life sh -c 'test -t 0 && tty; sleep 0.5' | grep -o '^/dev/pts/[0-9]')" /dev/pts/0
-	is "exec: in the container's cgroup" "$(C task exec --fifo-dir "$WORK/fifo" --exec-id x6 life cat /proc/self/cgroup 2>"$WORK/err" | grep -c 'pids:/$\|/life$')" \
-		"$(C task exec --fifo-dir "$WORK/fifo" --exec-id x7 life cat /proc/1/cgroup 2>"$WORK/err" | grep -c 'pids:/$\|/life$')"
-	is "exec: standard input" "$(echo ping | C task exec --fifo-dir "$WORK/fifo" --exec-id x8 life head -n 1 2>"$WORK/err")" ping
+	is "exec: in the container's cgroup" "$(C task exec --fifo-dir "$WORK/fifo" --exec-id x6 life sh -c "$stay" sh cat /proc/self/cgroup 2>"$WORK/err" | grep -c 'pids:/$\|/life$')" \
+		"$(C task exec --fifo-dir "$WORK/fifo" --exec-id x7 life sh -c "$stay" sh cat /proc/1/cgroup 2>"$WORK/err" | grep -c 'pids:/$\|/life$')"
+	is "exec: standard input" "$(echo ping | C task exec --fifo-dir "$WORK/fifo" --exec-id x8 life sh -c "$stay" sh head -n 1 2>"$WORK/err")" ping
 	ok "exec: detached" C task exec --fifo-dir "$WORK/fifo" -d --exec-id x9 life sleep 1000
 	ok "ps: shows both" eval '[ "$(ctr task ps life | grep -c "^[0-9]")" -ge 2 ]'
 	ok "pause" C task pause life
@@ -144,7 +154,7 @@ out_of_memory() {
 		skip "oom: the program is killed" "no memory controller here"
 		return
 	fi
-	run_fg oom --memory-limit 16777216 -- sh -c 'x=$(head -c 100000000 /dev/zero | tr "\0" x); echo survived ${#x}' >"$WORK/out"
+	run_raw oom --memory-limit 16777216 -- sh -c 'x=$(head -c 100000000 /dev/zero | tr "\0" x); echo survived ${#x}' >"$WORK/out"
 	is "oom: the program is killed" "$(($? != 0)) $(cat "$WORK/out")" "1 "
 	ok "oom: an event tells" wait_text "$WORK/events" "/tasks/oom .*oom"
 }
@@ -163,7 +173,7 @@ daemon_restart() {
 	engine_start containerd containerd -c "$WORK/containerd.toml"
 	wait_for ctr version
 	is "restart of containerd: the task runs on" "$(task keep)" RUNNING
-	is "restart of containerd: exec" "$(C task exec --fifo-dir "$WORK/fifo" --exec-id k1 keep echo in 2>"$WORK/err")" in
+	is "restart of containerd: exec" "$(C task exec --fifo-dir "$WORK/fifo" --exec-id k1 keep sh -c "$stay" sh echo in 2>"$WORK/err")" in
 	C task kill -s TERM keep
 	wait_for eval '[ "$(task keep)" = STOPPED ]'
 	C task delete keep 2>"$WORK/err"
