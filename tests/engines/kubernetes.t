@@ -1,8 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # dist/kubernetes: the node's installer on root file systems that pretend to be nodes, judged by the distribution's
-# containerd; and the manifests, checked against Kubernetes' own schema.
+# containerd; the manifests, checked against Kubernetes' own schema; and the commands of docs/kubernetes.md, but for those of
+# kubectl, which need a cluster and therefore stand in blocks without "sh".
 . "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/engine.sh"
 kube=$lib_top/dist/kubernetes
 install=$kube/install-node
 
@@ -136,13 +138,17 @@ is "and the file is untouched" "$(sha256sum <"$config") $(ls "$node/etc/containe
 # ---- the manifests ----
 
 ok "the installer's script is a plain shell's" busybox sh -n "$install"
-new_bundle
-write_config
-busybox time -v "${lib_runtime[@]}" --root "$STATE" create -b "$BUNDLE" "$ID" 2>"$WORK/time" </dev/null >/dev/null
-peak=$(sed -n 's/.*Maximum resident.*: //p' "$WORK/time")
-ok "the runtime class's overhead of 8 MiB covers what greffon holds while it starts a container ($peak KiB)" \
-	test "${peak:-99999}" -le 8192
-ct_delete --force
+if is_greffon; then
+	new_bundle
+	write_config
+	busybox time -v "${lib_runtime[@]}" --root "$STATE" create -b "$BUNDLE" "$ID" 2>"$WORK/time" </dev/null >/dev/null
+	peak=$(sed -n 's/.*Maximum resident.*: //p' "$WORK/time")
+	ok "the runtime class's overhead of 8 MiB covers what greffon holds while it starts a container ($peak KiB)" \
+		test "${peak:-99999}" -le 8192
+	ct_delete --force
+else
+	skip "the runtime class's overhead covers what the runtime holds" "dist/kubernetes says it of greffon"
+fi
 
 if command -v npm >/dev/null && python3 -c 'import yaml' 2>/dev/null &&
 	(mkdir "$WORK/npm" && cd "$WORK/npm" && npm install --silent --no-audit --no-fund kubernetes-models) >"$WORK/err" 2>&1; then
@@ -152,7 +158,9 @@ if command -v npm >/dev/null && python3 -c 'import yaml' 2>/dev/null &&
 			new model(d).validate()
 		}
 	END
-	for manifest in "$kube"/*.yaml; do
+	# what docs/containerd.md shows is a manifest too
+	sed -n '/^```yaml$/,/^```$/{/^```/d;p}' "$lib_top/docs/containerd.md" >"$WORK/containerd.md.yaml"
+	for manifest in "$kube"/*.yaml "$WORK/containerd.md.yaml"; do
 		python3 -c 'import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))' "$manifest" \
 			>"$WORK/npm/documents.json"
 		ok "${manifest##*/}: valid for Kubernetes' schema" node "$WORK/npm/check.js"
@@ -163,3 +171,51 @@ if command -v npm >/dev/null && python3 -c 'import yaml' 2>/dev/null &&
 else
 	skip "the manifests are valid for Kubernetes' schema" "no npm package kubernetes-models, or no python3-yaml"
 fi
+
+# ---- the page ----
+
+# podman with an image store and a configuration of the test's own; its busybox has another's name
+image_store() {
+	local client
+	client=$(command -v podman)
+	mkdir -p "$WORK/podman"
+	sed "s|^greffon = .*|greffon = [\"$runtime_path\"]|" "$lib_top/dist/podman/greffon.conf" >"$WORK/containers.conf"
+	printf '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n' >>"$WORK/containers.conf"
+	cat >"$EB/podman" <<-SH
+		#!/bin/sh
+		export CONTAINERS_CONF=$WORK/containers.conf
+		exec $client --root $WORK/podman/root --runroot $WORK/podman/run --tmpdir $WORK/podman/tmp --storage-driver vfs \\
+			--cgroup-manager cgroupfs --events-backend file "\$@"
+	SH
+	chmod +x "$EB/podman"
+	make_image docker.io/library/busybox:latest "$WORK/busybox.tar"
+	podman load -q -i "$WORK/busybox.tar" >"$WORK/out" 2>"$WORK/err"
+}
+
+new_node page
+rmdir "$node/etc/containerd"
+have_podman=
+command -v podman >/dev/null && image_store && have_podman=1
+mkdir "$WORK/page"
+cd "$WORK/page" || exit
+script="s|dist/|$lib_top/dist/|; s|^.*/install-node install|& --root $node --no-restart|"
+[ -n "$have_podman" ] || script+="; /^podman/d"
+PAGE_SECONDS=500 page_blocks kubernetes.md "$script"
+ok "docs/kubernetes.md: the node has the program" test -x "$node/usr/local/bin/greffon"
+if [ -n "$have_podman" ]; then
+	new_node image
+	# what the DaemonSet's container runs, for a node that is not to be restarted
+	command=$(sed -n 's|^ *- \(/greffon/libexec/install-node "$ACTION" .* --from /greffon\) &&.*|\1 --no-restart|p' "$kube/installer.yaml")
+	ok "docs/kubernetes.md: the image installs on a node" podman run --rm --runtime greffon --cgroups disabled --network none \
+		-v "$node:/host" -e ACTION=install registry.example/greffon-installer sh -c "$command"
+	takes_it "a node of the image's" false
+	ok "and the program is there" cmp "$node/usr/local/bin/greffon" "$WORK/page/stage/usr/local/bin/greffon"
+	ok "and is taken away" podman run --rm --runtime greffon --cgroups disabled --network none \
+		-v "$node:/host" -e ACTION=remove registry.example/greffon-installer sh -c "$command"
+	is "with all that it brought" "$(tree_of)" ""
+	podman rmi -a -f >/dev/null 2>&1
+else
+	skip "docs/kubernetes.md: the image installs on a node" "podman is not installed"
+fi
+cd "$lib_top" || exit
+engine_leftovers

@@ -82,6 +82,10 @@ open() {
 		two_ranks "Open MPI, PMIx" mpiexec.openmpi --oversubscribe
 }
 
+case $("${lib_runtime[@]}" --version) in
+greffon*) ;;
+*) skip "the host's MPI" "grafts are greffon's own"; exit 0 ;;
+esac
 if [ "$(id -u)" != 0 ]; then
 	skip "the host's MPI" "needs root"
 	exit 0

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What docs/admins.md and docs/coming-from.md tell people to type, typed: each line of their sh blocks, each request, the
-# policy. On a node that pretends (tests/integration/graft.t), with that policy.
+# policy. On a node that pretends (tests/integration/graft.t), with that policy. Of the engines' pages the requests and the
+# policy; their commands are run by the engines' tests.
 if [ -z "${GRAFT_NODE:-}" ] && [ "$(id -u)" = 0 ]; then
 	GRAFT_NODE=1 exec unshare -m --propagation private "$BASH" "$0"
 fi
@@ -34,6 +35,15 @@ requests() { # PAGE
 	done
 }
 
+# The annotations of a page's JSON, together.
+annotations() { # PAGE
+	local more=()
+	mapfile -t more < <(echo "{$(block "$1" json)}" |
+		jq -r '.annotations | to_entries[] | "-a", "\(.key | ltrimstr("org.greffon.graft."))=\(.value)"')
+	[ ${#more[@]} -gt 0 ] || more=("no annotations in the page")
+	ok "${1##*/}: ${more[*]} is planned" "${lib_runtime[@]}" graft plan --host "$WORK/node" "${more[@]}"
+}
+
 # All that the pages speak of on one node: the GPUs and adapters of one fixture, the AMD GPUs of another.
 make_node() {
 	local t=$lib_top/tests/hosts/graft
@@ -45,9 +55,10 @@ make_node() {
 }
 
 make_node || fail "a node of all that the pages speak of"
-for page in "${pages[@]}"; do
+for page in "${pages[@]}" "$lib_top/docs/podman.md"; do
 	requests "$page"
 done
+annotations "$lib_top/docs/jupyter.md"
 block "${pages[0]}" json >"$WORK/policy.json"
 ok "admins.md: the policy is JSON" jq -e . "$WORK/policy.json"
 if [ "$(id -u)" != 0 ]; then
@@ -68,6 +79,8 @@ else
 		commands "$page"
 	done
 	ok "admins.md: the archive is one" tar -tf node.tar
+	block "$lib_top/docs/kubernetes.md" json >/etc/greffon/graft.json
+	like "kubernetes.md: the policy is one that greffon knows" "$(greffon doctor)" "*ok    policy    /etc/greffon/graft.json enables rdma*"
 	cd /
 	umount /var/lib
 fi

@@ -4,7 +4,7 @@
 # Shared by the tests that start a container engine of the distribution with the runtime under test; source it
 # after lib.sh. Nothing of the machine's own engines is used: every daemon has its sockets, roots and state in
 # WORK, and a network namespace that the test made where it has a network. It gives
-#   the runtime   runtime_path (one path, also when RUNTIME is a command line)
+#   the runtime   runtime_path (one path, also when RUNTIME is a command line), is_greffon
 #   images        make_image
 #   daemons       engine_start, engine_stop, engine_log; in_net (a command in the network namespace)
 #   terminals     in_tty
@@ -32,6 +32,9 @@ if [ ${#lib_runtime[@]} -gt 1 ]; then
 	chmod +x "$EB/runtime"
 	runtime_path=$EB/runtime
 fi
+
+# is_greffon: for what a test says of greffon alone, not of every runtime that an engine may call
+is_greffon() { [[ $("$runtime_path" --version 2>/dev/null) == greffon* ]]; }
 
 # make_image NAME FILE [CONFIG-JSON]: an image archive with busybox and the probe in one layer, as
 # 'docker save' writes it. The applets are those that engines run.
