@@ -40,6 +40,7 @@ libgreffon_a_SOURCES += \
 	runtime/apply/mount_copyup.c runtime/apply/mount_copyup.h \
 	runtime/apply/mount_file.c runtime/apply/mount_file.h \
 	runtime/apply/mount_direct.c runtime/apply/mount_direct.h \
+	runtime/apply/mount_fresh.c runtime/apply/mount_fresh.h \
 	runtime/apply/mount_fs.c runtime/apply/mount_fs.h \
 	runtime/apply/mount_idmap.c runtime/apply/mount_idmap.h \
 	runtime/apply/mount_legacy.c runtime/apply/mount_legacy.h \

@@ -13,6 +13,7 @@
 #include "apply/mount_copyup.h"
 #include "apply/mount_direct.h"
 #include "apply/mount_file.h"
+#include "apply/mount_fresh.h"
 #include "apply/mount_fs.h"
 #include "apply/mount_legacy.h"
 #include "apply/mount_open.h"
@@ -199,16 +200,6 @@ int mount_root(const struct plan *p, struct mount_slots *slots, int *out_root, s
 	return 0;
 }
 
-static bool mount_is_type(const struct plan_mount *m, const char *type)
-{
-	return m->verb == MOUNT_FS && strcmp(m->fstype, type) == 0;
-}
-
-static bool mount_wants_real_directory(const struct plan_mount *m)
-{
-	return mount_is_type(m, "proc") || mount_is_type(m, "sysfs");
-}
-
 /* A missing destination: of the kind of its source. source FD_NONE: a directory. */
 static int mount_make_target(const struct plan_mount *m, int root, int source, struct err *e)
 {
@@ -229,72 +220,6 @@ static int mount_check_not_proc(const struct plan_mount *m, int target, struct e
 	    fstatfs(target, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
 		return 0;
 	return err_set(e, EINVAL, ".destination: '%s' leads into a proc file system", m->target);
-}
-
-/*
- * The tmpfs that init made and attached last: nobody else writes to it, so that a place right below
- * its top can be made by its plain name, with nothing to look up. target NULL: there is none.
- */
-struct mount_fresh {
-	const char *target; /* the plan's */
-	int fd;		    /* of its root */
-	int made;	    /* of that of a tmpfs that was attached just now */
-	int sys;	    /* of the new sysfs at /sys, whose names only the kernel makes */
-	bool aside;	    /* the last mount went there */
-};
-
-static void mount_fresh_done(struct mount_fresh *f)
-{
-	fd_done(&f->fd);
-	fd_done(&f->made);
-	fd_done(&f->sys);
-}
-
-/* m's plain name right below the fresh tmpfs, or NULL. */
-static const char *mount_fresh_name(const struct plan_mount *m, const struct mount_fresh *f)
-{
-	size_t n = f->target != NULL ? strlen(f->target) : 0;
-
-	if (n == 0 || strncmp(m->target, f->target, n) != 0 || m->target[n] != '/')
-		return NULL;
-	const char *name = m->target + n + 1;
-	return name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL ? NULL : name;
-}
-
-/* The directory that m goes to, O_PATH, if it is a new one in the fresh tmpfs; else negative, also
- * if m is mounted there already (*done). */
-static int mount_fresh_target(const struct plan_mount *m, const struct mount_fresh *f,
-			      struct mount_direct *direct, bool *done)
-{
-	const char *name = mount_fresh_name(m, f);
-
-	*done = false;
-	if (name == NULL || m->target_nofollow || mount_wants_real_directory(m) || m->remount ||
-	    m->copy_up || mkdirat(f->fd, name, 0755) < 0)
-		return FD_NONE;
-	*done = mount_direct_fs(direct, m, f->fd, name);
-	return *done ? FD_NONE : openat(f->fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-/* After m was attached: what was made, if m was a tmpfs, or none once m may have covered the one
- * there was or the way to it. What lies right below it has not, nor "/proc" and "/sys", which are
- * no links.
- */
-static void mount_fresh_next(struct mount_fresh *f, const struct plan_mount *m)
-{
-	bool beside = mount_wants_real_directory(m) && m->target[1] != '\0' &&
-		      strchr(m->target + 1, '/') == NULL;
-	bool below = m->verb == MOUNT_FS && mount_fresh_name(m, f) != NULL;
-	int made = fd_take(&f->made);
-	bool aside = f->aside;
-
-	f->aside = false;
-	if (!m->remount && (beside || below || aside)) {
-		fd_done(&made);
-		return;
-	}
-	mount_fresh_done(f);
-	*f = (struct mount_fresh){made >= 0 ? m->target : NULL, made, FD_NONE, FD_NONE, false};
 }
 
 /* What lies at the top of the rootfs itself is on no other file system; negative: m goes elsewhere,
@@ -475,17 +400,6 @@ static int mount_make_fs(const struct plan *p, const struct plan_mount *m, int r
 	return r;
 }
 
-/* What m has just made, whose root is fd. A tmpfs is as empty as it was made. */
-static void mount_fresh_keep(struct mount_fresh *f, const struct plan_mount *m, int *fd)
-{
-	if (!m->ro_late && mount_is_type(m, "tmpfs"))
-		f->made = fd_take(fd);
-	if (mount_is_type(m, "sysfs") && strcmp(m->target, "/sys") == 0) {
-		fd_done(&f->sys);
-		f->sys = fd_take(fd);
-	}
-}
-
 static int mount_attach_fs(const struct plan *p, const struct plan_mount *m, int *slot, int root,
 			   struct mount_fresh *fresh, struct mount_direct *direct, struct err *e)
 {
@@ -563,8 +477,7 @@ static int mount_attach_one(const struct plan *p, const struct plan_mount *m, in
 int mount_attach(const struct plan *p, struct mount_slots *slots, int root, const struct procfs *pf,
 		 int *out_dev, struct err *e)
 {
-	__attribute__((cleanup(mount_fresh_done))) struct mount_fresh fresh = {
-		.fd = FD_NONE, .made = FD_NONE, .sys = FD_NONE};
+	__attribute__((cleanup(mount_fresh_done))) struct mount_fresh fresh = MOUNT_FRESH_EMPTY;
 	struct mount_direct direct = mount_direct_new(p, pf);
 
 	for (size_t i = 0; i < p->mounts.n; i++) {

@@ -56,3 +56,20 @@ direct_or_not() {
 	: >"$WORK/err"
 }
 direct_or_not
+
+# What was made last is covered by what comes after it at the same place.
+new_bundle '.mounts |= map(select(.destination | startswith("/dev") or startswith("/sys") | not)) + [
+	{destination: "/dev", type: "tmpfs", source: "first", options: ["mode=755"]},
+	{destination: "/dev", type: "tmpfs", source: "second", options: ["mode=755"]},
+	{destination: "/dev/pts", type: "devpts", source: "devpts", options: ["newinstance", "ptmxmode=0666"]},
+	{destination: "/sys", type: "sysfs", source: "first", options: ["ro"]},
+	{destination: "/sys", type: "sysfs", source: "second", options: ["nosuid"]},
+	{destination: "/sys/fs/cgroup", type: "tmpfs", source: "third", options: ["mode=755", "ro"]}]'
+run_sh 'test -c /dev/null && test -c /dev/pts/ptmx && test -d /sys/class && grep -E " /(dev|sys)[ /]" /proc/self/mounts | cut -d" " -f1,2'
+is "the upper of two is the one in use" "$(xargs <<<"$OUT")" \
+	"first /dev second /dev devpts /dev/pts first /sys second /sys third /sys/fs/cgroup"
+
+new_bundle '.mounts += [{destination: "/sys", type: "proc", source: "over", options: []}]' \
+	'.mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["ro"]}]'
+run_sh true
+ok "cgroups below a /sys that is no sysfs any more are refused" test "$RC" -ne 0
