@@ -102,6 +102,7 @@ static int mask_first_null(struct mask *k, struct err *e)
 
 	if (r == -ENOSYS && node >= 0 && mask_is_null(node)) {
 		k->file = fd_take(&node);
+		k->legacy = true;
 		return -ENOSYS;
 	}
 	if (r < 0)

@@ -217,6 +217,22 @@ static int cgroup_tmpfs(const struct plan *p, const struct plan_mount *m, int ro
 	return r < 0 ? err_sys(e, -r, "attaching the tmpfs of the cgroups") : fd_take(&fd);
 }
 
+/* Before 5.12: one by one. */
+static int cgroup_attributes_legacy(const struct plan *p, int dir, uint64_t attr)
+{
+	for (size_t i = 0; i < p->mounts.n_cgroup; i++) {
+		autoclose int made =
+			openat(dir, p->mounts.cgroup[i].name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		if (made < 0 && errno == ENOENT) /* no cgroup of the container there */
+			continue;
+		int r = made < 0 ? -errno : mount_legacy_add(made, mount_legacy_flags(attr));
+		if (r < 0)
+			return r;
+	}
+	return mount_legacy_add(dir, mount_legacy_flags(attr));
+}
+
 /* dir: of cgroup_fill(). */
 static int cgroup_v1(const struct plan *p, const struct plan_mount *m, int dir,
 		     struct mount_direct *direct, struct err *e)
@@ -227,7 +243,7 @@ static int cgroup_v1(const struct plan *p, const struct plan_mount *m, int dir,
 		return r;
 	r = mount_set(dir, AT_RECURSIVE, m->attr_set | m->rec_attr_set, 0, MS_PRIVATE);
 	if (r == -ENOSYS)
-		r = mount_legacy_add(dir, mount_legacy_flags(m->attr_set | m->rec_attr_set));
+		r = cgroup_attributes_legacy(p, dir, m->attr_set | m->rec_attr_set);
 	return r < 0 ? err_sys(e, -r, "setting the options of the cgroup mounts") : 0;
 }
 

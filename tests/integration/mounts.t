@@ -57,6 +57,22 @@ direct_or_not() {
 }
 direct_or_not
 
+# A kernel before 5.12: each hierarchy has the options all the same.
+cgroups_by_one() {
+	command -v strace >/dev/null || { skip "cgroups without mount_setattr" "strace is not installed"; return; }
+	new_bundle '.mounts |= map(select(.destination != "/sys/fs/cgroup")) + [{destination: "/sys/fs/cgroup", type: "cgroup",
+		source: "cgroup", options: ["ro", "nosuid", "nodev", "noexec"]}]' '.root.readonly = false'
+	with_args /bin/sh -c 'cut -d" " -f5,6 /proc/self/mountinfo | grep "^/sys/fs/cgroup"'
+	write_config
+	lib_live[$ID]=1
+	OUT=$(timeout --foreground -k 2 20 strace -f -qq -o /dev/null -e inject=mount_setattr:error=ENOSYS \
+		"${lib_runtime[@]}" --root "$STATE" run -b "$BUNDLE" "$ID" 2>"$WORK/err" </dev/null)
+	is "without mount_setattr: a container with cgroups" $? 0
+	is "without mount_setattr: all are read-only" "$(grep -v ' ro,nosuid,nodev,noexec' <<<"$OUT")" ""
+	: >"$WORK/err"
+}
+cgroups_by_one
+
 # What was made last is covered by what comes after it at the same place.
 new_bundle '.mounts |= map(select(.destination | startswith("/dev") or startswith("/sys") | not)) + [
 	{destination: "/dev", type: "tmpfs", source: "first", options: ["mode=755"]},
