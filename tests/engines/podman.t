@@ -171,6 +171,8 @@ networks() {
 		    resources: {limits: {memory: 64Mi}}
 	YAML
 	ok "play kube" P --runtime greffon play kube --network none "$WORK/pod.yaml"
+	kube_pod=$(P pod inspect kube -f '{{.ID}}')
+	like "play kube: its pod" "$kube_pod" "[0-9a-f][0-9a-f]*"
 	is "play kube: exit status" "$(P wait kube-one)" 4
 	is "play kube: logs" "$(P logs kube-one)" "hello from kube"
 	ok "play kube: down" P play kube --down "$WORK/pod.yaml"
@@ -414,15 +416,30 @@ page() {
 		s/^buildah run /buildah run --network none /
 		s|/bin/busybox |$(command -v busybox) |"
 	page_blocks podman.md "$script"
-	if ! [[ $("$runtime_path" --version) == greffon* ]]; then
+	rootless_page
+	if ! is_greffon; then
 		skip "docs/moving.md" "it is about greffon's own commands"
 	elif ! command -v runc >/dev/null; then
 		skip "docs/moving.md" "runc is not installed"
 	else
-		ln -s "$runtime_path" "$EB/greffon"
 		page_blocks moving.md "$script"
 	fi
 	cd "$lib_top" || return
+}
+
+# What docs/rootless.md says of podman, by the plain user; tests/integration/rootless.t runs the rest of it.
+rootless_page() {
+	local conf=$WORK/guest/.config/containers/containers.conf page=$lib_top/docs/rootless.md command
+	[ -e "$EB/greffon" ] || ln -s "$runtime_path" "$EB/greffon"
+	as_guest podman tag localhost/bb:1 docker.io/library/alpine:latest
+	command=$(sed -n '/^podman .* alpine sh$/s/-it alpine sh/--network none -t alpine tty/p' "$page")
+	is "docs/rootless.md: podman --runtime" \
+		"$(in_tty as_guest env PATH="/usr/bin:/bin:$EB" sh -c "${command:-echo no command}" | tail -n 1)" /dev/pts/0
+	as_guest mkdir -p "${conf%/*}"
+	sed -n '/^```toml$/,/^```$/{/^```/d;p}' "$page" | sed "s|/usr/local/bin/greffon|$EB/greffon|" >"$conf"
+	is "docs/rootless.md: containers.conf" "$(G info -f '{{.Host.OCIRuntime.Name}} {{.Host.OCIRuntime.Path}}')" "greffon $EB/greffon"
+	is "docs/rootless.md: with it" "$(G run --rm --network none --cgroups disabled localhost/bb:1 echo hello)" hello
+	rm "$conf"
 }
 
 finish() {
@@ -436,8 +453,10 @@ finish() {
 	is "nothing is left: containers" "$(P ps -aq; find /run/{greffon,crun,runc} "$XDG_RUNTIME_DIR" -mindepth 1 -maxdepth 2 -type d -name '[0-9a-f]*' 2>/dev/null |
 		grep -E '/(buildah|[0-9a-f]{64}$)')" ""
 	umount -l "$PD/root/overlay" 2>/dev/null # podman's own, which stays until the store goes
-	# its monitors' as well, and those of pods in hierarchies that podman does not know
-	rmdir /sys/fs/cgroup/*"$CG"/conmon /sys/fs/cgroup"$CG"/conmon /sys/fs/cgroup/{systemd,unified}"$CG"/* 2>/dev/null
+	# its monitors' as well, and those of pods in hierarchies that podman does not know; where those of play kube are it says itself
+	rmdir /sys/fs/cgroup/*"$CG"/conmon /sys/fs/cgroup"$CG"/conmon /sys/fs/cgroup/{systemd,unified}{"$CG"/*,/libpod_parent/"${kube_pod:-none}"} 2>/dev/null
+	rmdir /sys/fs/cgroup/{*/,}libpod_parent 2>/dev/null # where no other pod is
+	is "nothing is left: the pods' cgroups" "$(find /sys/fs/cgroup -type d -path "*/libpod_parent/${kube_pod:-none}*")" ""
 	engine_leftovers
 }
 
