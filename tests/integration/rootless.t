@@ -370,7 +370,7 @@ specs() {
 	is "$(t "spec --rootless: runs as it is")" "$(rt run -b "$BUNDLE" "$ID" 2>"$WORK/err" </dev/null | xargs)" "0 0 $me 1"
 }
 
-# The commands of docs/rootless.md as they stand: the second block needs ranges, the third podman and an image.
+# The commands of docs/rootless.md as they stand: the second block needs ranges; the third, podman's, is run by tests/engines/podman.t.
 page() {
 	local page=$lib_top/docs/rootless.md n
 	mkdir -p "$WORK/page/job" && mkdir -m 700 "$WORK/page/run" && cp -a "$LIB_TEMPLATE" "$WORK/page/job/rootfs"
