@@ -277,6 +277,16 @@ static void config_limits(struct config_editor *q)
 	}
 }
 
+int graft_config_no_move(const struct graft_edits *ed, struct err *e)
+{
+	if (ed->move.n == 0)
+		return 0;
+	return graft_refuse(
+		e, ENOTSUP, GRAFT_RDMA, "STAGE",
+		"%s: no hook moves a device; leave 'move' out, or use --runtime greffon",
+		ed->request->want[GRAFT_RDMA].source);
+}
+
 int graft_config_edit(const struct host *h, const struct oci_config *c, const char *self,
 		      struct graft_edits *ed, struct oj_node *doc, struct arena *a, struct err *e)
 {
@@ -287,6 +297,8 @@ int graft_config_edit(const struct host *h, const struct oci_config *c, const ch
 		r = graft_refuse(e, ENOTSUP, GRAFT_PMI, "STAGE",
 				 "%s: no hook is told of the job; use --runtime greffon",
 				 ed->request->want[GRAFT_PMI].source);
+	if (r == 0)
+		r = graft_config_no_move(ed, e);
 	if (r == 0)
 		r = config_devices(&q);
 

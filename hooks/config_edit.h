@@ -19,6 +19,9 @@ struct oci_config;
 int graft_config_edit(const struct host *h, const struct oci_config *c, const char *self,
 		      struct graft_edits *ed, struct oj_node *doc, struct arena *a, struct err *e);
 
+/* Moving an RDMA device is the runtime's alone: -ENOTSUP where it is asked for. */
+int graft_config_no_move(const struct graft_edits *ed, struct err *e);
+
 /* Whether the config's device rules let dev be read and written; the last rule that fits decides.
  * True without any rule. */
 bool graft_config_allows(const struct oci_config *c, dev_t dev);

@@ -178,6 +178,20 @@ static void dump_curtain(struct json *j, const struct graft_edits *ed)
 	json_close(j, ']');
 }
 
+static void dump_moves(struct json *j, const struct graft_edits *ed)
+{
+	if (ed->move.n == 0)
+		return;
+	json_open(j, "rdmaMoves", '[');
+	for (size_t i = 0; i < ed->move.n; i++) {
+		json_open(j, NULL, '{');
+		json_string(j, "device", ed->move.v[i].device);
+		json_string(j, "why", ed->move.v[i].why);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 /* Only where something was left: who looks at devices alone need not know of libraries. */
 static void dump_left(struct json *j, const struct graft_edits *ed)
 {
@@ -220,6 +234,7 @@ const char *graft_edits_json(const struct graft_edits *ed, struct arena *a, size
 		dump_library(&j, &ed->library.v[i]);
 	json_close(&j, ']');
 	dump_curtain(&j, ed);
+	dump_moves(&j, ed);
 	dump_left(&j, ed);
 	dump_notes(&j, &ed->note);
 	json_close(&j, '}');
@@ -274,6 +289,14 @@ static void dump_curtain_text(struct dump_lines *t, const struct graft_edits *ed
 	}
 }
 
+static void dump_moves_text(struct dump_lines *t, const struct graft_edits *ed)
+{
+	for (size_t i = 0; i < ed->move.n; i++)
+		*ARENA_PUSH(t->a, t) = arena_printf(
+			t->a, "moves    %s into the container's network namespace (%s)",
+			ed->move.v[i].device, ed->move.v[i].why);
+}
+
 static const char *dump_number(struct arena *a, uint64_t v)
 {
 	return v == UINT64_MAX ? "unlimited" : arena_printf(a, "%" PRIu64, v);
@@ -325,6 +348,7 @@ const char *graft_edits_text(const struct graft_edits *ed, struct arena *a, size
 
 	dump_devices_text(&t, ed);
 	dump_curtain_text(&t, ed);
+	dump_moves_text(&t, ed);
 	dump_limits_text(&t, ed);
 	if (ed->record != NULL)
 		*ARENA_PUSH(a, &t) =

@@ -337,6 +337,20 @@ static void edits_profile(struct editor *q)
 	}
 }
 
+static void edits_moves(struct editor *q)
+{
+	for (size_t i = 0; q->options.move && i < q->set.n; i++) {
+		const struct graft_device *dev = &q->inv->device.v[i];
+		if (dev->domain != GRAFT_RDMA || !q->set.on[i])
+			continue;
+		struct graft_move *m = ARENA_PUSH(q->a, &q->out->move);
+		*m = (struct graft_move){.device = dev->name, .why = q->set.why[i]};
+		for (size_t k = 0; k < dev->node.n; k++)
+			if (dev->node.v[k].role == GRAFT_ROLE_DEVICE)
+				m->verbs = dev->node.v[k].dev;
+	}
+}
+
 /* The libraries that drive the granted adapters. */
 static void edits_verbs(struct editor *q)
 {
@@ -395,6 +409,27 @@ static int edits_pmi(struct editor *q, const struct graft_want *w)
 	return 0;
 }
 
+/* Folders of a device that moves come and go while a curtain is drawn. */
+static int edits_curtain(struct editor *q, enum graft_domain d)
+{
+	const char *source = q->r->want[d].source;
+	bool moves = d == GRAFT_RDMA && q->options.move;
+
+	if (!q->options.curtain && (q->policy->curtain & GRAFT_BIT(d)) == 0)
+		return 0;
+	if (moves && q->options.curtain)
+		return graft_refuse(q->e, EINVAL, d, "CURTAIN",
+				    "%s: 'curtain' can't be had with 'move', which hides the other "
+				    "devices of /sys/class/infiniband anyway; leave 'curtain' out",
+				    source);
+	if (moves)
+		graft_note_add(&q->out->note, q->a, d, "CURTAIN",
+			       "%s: no curtain is drawn, as there is none beside 'move'", source);
+	else
+		curtain_edit(q->inv, d, &q->set, source, q->options.curtain, q->a, q->out);
+	return 0;
+}
+
 static int edits_domain(struct editor *q, enum graft_domain d)
 {
 	const struct graft_want *w = &q->r->want[d];
@@ -419,10 +454,13 @@ static int edits_domain(struct editor *q, enum graft_domain d)
 		return r;
 	edits_domain_devices(q, d);
 	edits_files(q, d);
-	if (q->options.curtain || (q->policy->curtain & GRAFT_BIT(d)) != 0)
-		curtain_edit(q->inv, d, &q->set, w->source, q->options.curtain, q->a, q->out);
-	if (d == GRAFT_RDMA)
+	r = edits_curtain(q, d);
+	if (r < 0)
+		return r;
+	if (d == GRAFT_RDMA) {
 		edits_verbs(q);
+		edits_moves(q);
+	}
 	return 0;
 }
 

@@ -424,6 +424,14 @@ struct graft_veil {
 	const char *why;
 };
 
+/* An RDMA device that goes into the container's network namespace: another one can't use it then.
+ */
+struct graft_move {
+	const char *device; /* the kernel's name */
+	dev_t verbs;	    /* of its uverbs node */
+	const char *why;
+};
+
 /* Something of the host that was looked at and not taken. */
 struct graft_left {
 	enum graft_domain domain;
@@ -502,6 +510,10 @@ struct graft_edits {
 		struct graft_veil *v;
 		size_t n, cap;
 	} veil;
+	struct graft_moves {
+		struct graft_move *v;
+		size_t n, cap;
+	} move;
 	struct graft_lefts {
 		struct graft_left *v;
 		size_t n, cap;

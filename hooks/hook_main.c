@@ -172,6 +172,8 @@ static int main_apply(struct hook_run *run, struct err *e)
 		return r;
 	r = main_check_pmi(run->ed, e);
 	if (r == 0)
+		r = graft_config_no_move(run->ed, e);
+	if (r == 0)
 		r = main_check_process(run, e);
 	if (r == 0 && run->stage != STAGE_CREATE_CONTAINER)
 		r = cgroupfs_probe(&run->host, e);

@@ -441,21 +441,21 @@ static bool select_libs(const char *word, enum graft_verbs_libs *out)
 	return false;
 }
 
-/* Only a link of the exclusive mode has a network namespace of its own. */
-static int select_no_move(struct selector *q)
+/* Only a device of the exclusive mode has a network namespace of its own. */
+static int select_move(struct selector *q, struct select_options *out)
 {
 	const char *mode = graft_fact_find(q->inv, GRAFT_RDMA, "netns");
 
-	if (mode != NULL && strcmp(mode, "shared") == 0)
-		return graft_refuse(q->e, ENOTSUP, q->d, "NETNS",
-				    "%s: 'move' has no meaning on this node: its RDMA devices are "
-				    "shared by all network namespaces (rdma system show); leave "
-				    "'move' out",
-				    q->want->source);
-	return graft_refuse(q->e, ENOTSUP, q->d, "NETNS",
-			    "%s: 'move' is not in this version: the link stays where it is; leave "
-			    "'move' out, and move it with rdma dev set DEVICE netns",
-			    q->want->source);
+	out->move = mode != NULL && strcmp(mode, "exclusive") == 0;
+	if (out->move)
+		return 0;
+	return graft_refuse(
+		q->e, ENOTSUP, q->d, "NETNS",
+		"%s: 'move' needs RDMA devices of a network namespace each, but on this "
+		"node all share them; leave 'move' out, or change it at boot: options "
+		"ib_core netns_mode=0 in /etc/modprobe.d, or rdma system set netns "
+		"exclusive",
+		q->want->source);
 }
 
 /* Where a container sees what it was not given, and something can be done about it. */
@@ -485,10 +485,9 @@ static int select_parse_options(struct selector *q, const char *value, struct se
 	for (char *word = strsep(&rest, ";"); word != NULL; word = strsep(&rest, ";")) {
 		if (q->d == GRAFT_RDMA && select_libs(word, &out->libs))
 			continue;
-		if (q->d == GRAFT_RDMA && strcmp(word, "move") == 0)
-			return select_no_move(q);
-		if (strcmp(word, "curtain") == 0) {
-			int r = select_curtain(q, out);
+		bool move = q->d == GRAFT_RDMA && strcmp(word, "move") == 0;
+		if (move || strcmp(word, "curtain") == 0) {
+			int r = move ? select_move(q, out) : select_curtain(q, out);
 			if (r < 0)
 				return r;
 			continue;
@@ -496,8 +495,8 @@ static int select_parse_options(struct selector *q, const char *value, struct se
 		if (q->d != GRAFT_RDMA || strcmp(word, "mad") != 0)
 			return graft_refuse(q->e, EINVAL, q->d, "VALUE",
 					    "%s: '%.60s' is no option of it; gpu and rdma have "
-					    "'curtain', rdma also 'mad' and 'libs=auto', 'host' or "
-					    "'none'",
+					    "'curtain', rdma also 'mad', 'move' and 'libs=auto', "
+					    "'host' or 'none'",
 					    q->want->source, word);
 		if (!q->policy->mad)
 			return graft_refuse(q->e, EACCES, q->d, "DENIED",

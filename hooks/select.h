@@ -12,7 +12,7 @@ struct select_set {
 
 /* What a list may say behind ';'. */
 struct select_options {
-	bool mad;
+	bool mad, move;
 	bool curtain; /* of the domain that was selected last */
 	enum graft_verbs_libs libs;
 };

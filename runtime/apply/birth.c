@@ -62,6 +62,8 @@ static int birth_host(struct birth *b, struct err *e)
 
 	if (r == 0)
 		r = netdev_open(p, b->a, &b->netdev, e);
+	if (r == 0)
+		r = rdma_move_open(p, b->a, &b->rdma, e);
 	if (r == 0 && p->rootfs != NULL)
 		r = mount_open_sources(p, &b->slots, e);
 	if (r == 0)
@@ -103,7 +105,7 @@ int birth_open(struct birth *b, const char *console_socket, int cache, struct er
 	b->init.cgroup = &b->cgroup;
 	b->init.rdt = &b->rdt;
 	b->init.join = &b->join;
-	b->init.wait_hooked = b->seccomp_late || p->n_netdev > 0 || p->hooks[HOOK_PRESTART].n > 0 ||
+	b->init.wait_hooked = b->seccomp_late || plan_moves(p) || p->hooks[HOOK_PRESTART].n > 0 ||
 			      p->hooks[HOOK_CREATE_RUNTIME].n > 0;
 	return 0;
 }
@@ -206,25 +208,29 @@ static int birth_hooks(struct birth *b, struct err *e)
 }
 
 /* Hooks and sysctls, which come after, find the interfaces in place. */
-static int birth_netdev(struct birth *b, struct err *e)
+static int birth_network(struct birth *b, struct err *e)
 {
 	char rel[32];
 	int joined = join_fd(&b->join, CLONE_NEWNET);
+	autoclose int made = FD_NONE;
 
-	if (b->p->n_netdev == 0)
+	if (!plan_moves(b->p))
 		return 0;
-	if (joined >= 0)
-		return netdev_apply(b->p, &b->netdev, joined, e);
 	(void)snprintf(rel, sizeof(rel), "%d/ns/net", (int)b->pid);
-	autoclose int made = openat(b->init.pf.fd, rel, O_RDONLY | O_CLOEXEC);
-	if (made < 0)
-		return err_sys(e, errno, "linux.netDevices: the container's network namespace");
-	return netdev_apply(b->p, &b->netdev, made, e);
+	if (joined < 0)
+		made = openat(b->init.pf.fd, rel, O_RDONLY | O_CLOEXEC);
+	if (joined < 0 && made < 0)
+		return err_sys(e, errno, "the container's network namespace");
+	int ns = joined >= 0 ? joined : made;
+	int r = b->p->n_netdev > 0 ? netdev_apply(b->p, &b->netdev, ns, e) : 0;
+	if (r == 0 && b->p->n_rdma > 0)
+		r = rdma_move_apply(b->p, b->host, &b->rdma, ns, e);
+	return r;
 }
 
 int birth_attend(struct birth *b, struct err *e)
 {
-	int r = birth_netdev(b, e); /* init mounts meanwhile */
+	int r = birth_network(b, e); /* init mounts meanwhile */
 
 	seal_release();
 
@@ -276,6 +282,7 @@ void birth_release(struct birth *b)
 	fd_done(&b->cache);
 	join_done(&b->join);
 	netdev_done(&b->netdev);
+	rdma_move_done(&b->rdma);
 	mount_slots_done(&b->slots);
 	fd_done(&b->init.staged);
 	procfs_done(&b->init.pf);

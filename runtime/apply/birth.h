@@ -4,6 +4,7 @@
 #include "apply/container.h"
 #include "apply/init.h"
 #include "apply/netdev.h"
+#include "apply/rdma_move.h"
 
 /*
  * A container (or exec's process) while it comes into being: what the runtime holds, and therefore
@@ -19,6 +20,7 @@ struct birth {
 	struct mount_slots slots;
 	struct join join;
 	struct netdev_move netdev;
+	struct rdma_move rdma;
 	struct init init; /* what the child sees; its descriptors are owned here */
 	int sock;	  /* our end */
 	int pidfd;
@@ -34,7 +36,8 @@ struct birth {
 	{                                                                                          \
 		.init = {.pf = {FD_NONE}, .sock = FD_NONE, .fifo = FD_NONE, .staged = FD_NONE},    \
 		.sock = FD_NONE, .pidfd = FD_NONE, .console = FD_NONE, .master = FD_NONE,          \
-		.cache = FD_NONE, .netdev = NETDEV_EMPTY, .rdt = RDT_EMPTY,                        \
+		.cache = FD_NONE, .netdev = NETDEV_EMPTY, .rdma = RDMA_MOVE_EMPTY,                 \
+		.rdt = RDT_EMPTY,                                                                  \
 	}
 
 /* What a caller ignores (nohup, make) or blocks would stay so in the container's program, and one

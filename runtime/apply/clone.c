@@ -24,7 +24,7 @@ static int clone_at_birth(const struct plan *p)
 {
 	int flags = p->ns.create & (CLONE_NEWUSER | CLONE_NEWPID);
 
-	return p->n_netdev > 0 ? flags | (p->ns.create & CLONE_NEWNET) : flags;
+	return plan_moves(p) ? flags | (p->ns.create & CLONE_NEWNET) : flags;
 }
 
 static int clone_explain(int code, const struct plan *p, bool into, struct err *e)

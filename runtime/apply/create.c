@@ -34,8 +34,10 @@ static void create_undo(struct create *c)
 {
 	struct err why = {0};
 
+	rdma_move_undo(c->p, &c->b.rdma);
 	netdev_undo(c->p, &c->b.netdev); /* before the namespace goes, and virtual ones with it */
 	birth_kill(&c->b);
+	rdma_move_return(&c->record);	     /* of a run that has ended */
 	systemd_done(&c->b.cgroup.unit.bus); /* it is in the unit that is to be stopped */
 	if (cgroup_destroy(&c->b.cgroup, &why) < 0)
 		log_warn("removing the cgroup: %s", why.text);
@@ -207,7 +209,9 @@ static int create_commit(struct create *c, struct err *e)
 	if (r == 0 && c->p->pidfd_socket != NULL)
 		r = tty_send_pidfd(c->p->pidfd_socket, c->b.pidfd, e);
 	if (r == 0) {
-		netdev_done(&c->b.netdev); /* from here on they are the container's */
+		/* from here on they are the container's */
+		netdev_done(&c->b.netdev);
+		rdma_move_done(&c->b.rdma);
 		graft_record_complete(&c->graft, &c->entry, &c->a);
 	}
 	return r;

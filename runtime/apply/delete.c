@@ -6,6 +6,7 @@
 
 #include "apply/container.h"
 #include "apply/hook.h"
+#include "apply/rdma_move.h"
 #include "base/log.h"
 #include "cgroup/cgroup.h"
 #include "cgroup/rdt.h"
@@ -128,6 +129,17 @@ static int delete_rdt(const struct record *rec, struct err *e)
 	return r == -ENOENT ? 0 : r < 0 ? r : rdt_remove(&g, e);
 }
 
+/* What the container had of the node beside processes and cgroups. */
+static int delete_devices(const struct record *rec, struct err *e)
+{
+	int r = delete_rdt(rec, e);
+
+	/* after a reboot everything is where the kernel put it */
+	if (r == 0 && strcmp(rec->boot_id, status_boot_id()) == 0)
+		rdma_move_return(rec);
+	return r;
+}
+
 /* A folder whose record can't be read holds nothing we can act on but its name. */
 static int delete_corrupt(struct store_entry *en, const struct err *why, enum container_delete how,
 			  struct err *e)
@@ -181,7 +193,7 @@ int container_delete(const struct store *s, const char *id, enum container_delet
 	if (r == 0)
 		r = cgroup_destroy(&cg, e);
 	if (r == 0)
-		r = delete_rdt(rec, e);
+		r = delete_devices(rec, e);
 	if (r == 0)
 		r = store_remove(&en, e);
 	if (r < 0 || !hooks)

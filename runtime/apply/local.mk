@@ -49,6 +49,7 @@ libgreffon_a_SOURCES += \
 libgreffon_a_SOURCES += runtime/apply/family.c runtime/apply/family.h \
 	runtime/apply/hotgraft.c runtime/apply/hotmount.c runtime/apply/hotmount.h runtime/apply/exec.h \
 	runtime/apply/netdev.c runtime/apply/netdev.h \
+	runtime/apply/rdma_move.c runtime/apply/rdma_move.h \
 	runtime/apply/ready.c runtime/apply/ready.h
 
 # Runs before the C library is set up, hence apart from the others: no stack protector (there is no thread pointer),

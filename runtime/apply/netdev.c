@@ -215,7 +215,7 @@ int netdev_open(const struct plan *p, struct arena *a, struct netdev_move *m, st
 {
 	if (p->n_netdev == 0)
 		return 0;
-	m->host = netlink_open();
+	m->host = netlink_open(NETLINK_ROUTE);
 	if (m->host < 0)
 		return err_sys(e, -m->host, "linux.netDevices: rtnetlink socket");
 	m->host_ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -245,17 +245,11 @@ static int netdev_enter(struct netdev_move *m, int netns_fd, struct err *e)
 	m->inside_ns = fcntl(netns_fd, F_DUPFD_CLOEXEC, 3);
 	if (m->inside_ns < 0)
 		return err_sys(e, errno, "linux.netDevices: the container's network namespace");
-	int r = sys_setns(m->inside_ns, CLONE_NEWNET);
-	if (r < 0)
-		return err_sys(e, -r,
-			       "linux.netDevices: entering the container's network namespace");
-	m->inside = netlink_open();
-	r = sys_setns(m->host_ns, CLONE_NEWNET);
-	if (r < 0)
-		return err_sys(e, -r,
-			       "linux.netDevices: returning to the runtime's network namespace");
-	return m->inside < 0 ? err_sys(e, -m->inside, "linux.netDevices: rtnetlink socket inside")
-			     : 0;
+	m->inside = netlink_open_in(NETLINK_ROUTE, m->inside_ns, m->host_ns);
+	return m->inside < 0
+		       ? err_sys(e, -m->inside,
+				 "linux.netDevices: rtnetlink in the container's network namespace")
+		       : 0;
 }
 
 /*

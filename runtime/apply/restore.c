@@ -95,6 +95,9 @@ static int restore_check(const struct plan *p, struct err *e)
 {
 	if (p->rdt.group != NULL)
 		return err_set(e, ENOTSUP, "linux.intelRdt: a restored container can't have it");
+	if (p->n_rdma > 0)
+		return err_set(e, ENOTSUP, "%s: a restored container can't have RDMA devices moved",
+			       p->rdma[0].origin);
 	if (p->n_netdev > 0)
 		return err_set(e, ENOTSUP,
 			       "linux.netDevices: a restored container can't have them");

@@ -408,6 +408,11 @@ static void dump_network(struct dump *d, const struct plan *p)
 		dump_set(d, "value", p->rdt.line[i]);
 		dump_set(d, "origin", p->rdt.origin);
 	}
+	for (size_t i = 0; i < p->n_rdma; i++) {
+		dump_item(d, "rdma");
+		dump_set(d, "move", p->rdma[i].device);
+		dump_set(d, "origin", p->rdma[i].origin);
+	}
 	for (size_t i = 0; i < p->n_netdev; i++) {
 		dump_item(d, "netdev");
 		dump_set(d, "name", p->netdev[i].name);

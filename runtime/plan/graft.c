@@ -342,6 +342,51 @@ int plan_graft_limits(struct grafter *g)
 	return 0;
 }
 
+/* ---- the network namespace ---- */
+
+/* In mode "exclusive" an RDMA device can be used in one network namespace only. */
+static void graft_tell_exclusive(struct grafter *g)
+{
+	const char *mode = graft_fact_find(g->edits->inv, GRAFT_RDMA, "netns");
+
+	if (mode == NULL || strcmp(mode, "exclusive") != 0 || g->edits->verbs.source == NULL)
+		return;
+	graft_note(
+		g, GRAFT_RDMA, "NETNS",
+		"the node's RDMA devices belong to one network namespace each, and the container "
+		"has another one than they: ask for ';move', or use the host's network");
+}
+
+static int graft_moves(struct grafter *g)
+{
+	struct plan *p = g->p;
+	const struct graft_moves *moves = &g->edits->move;
+	bool own = plan_has_ns(p, CLONE_NEWNET) &&
+		   !plan_joins_own(p, g->in->host, CLONE_NEWNET, "net");
+
+	if (own && moves->n == 0)
+		graft_tell_exclusive(g);
+	if (moves->n == 0)
+		return 0;
+	if (!own)
+		return graft_refuse(g->e, EINVAL, GRAFT_RDMA, "NETNS",
+				    "%s: the container is in the runtime's own network namespace, "
+				    "where the device is; leave 'move' out",
+				    moves->v[0].why);
+	if (g->in->host->euid != 0 || g->in->host->in_userns)
+		return graft_refuse(
+			g->e, EPERM, GRAFT_RDMA, "PERM",
+			"%s: only the node's root may move an RDMA device; leave 'move' "
+			"out",
+			moves->v[0].why);
+	p->rdma = arena_array(p->arena, moves->n, sizeof(*p->rdma));
+	for (size_t i = 0; i < moves->n; i++)
+		p->rdma[p->n_rdma++] =
+			(struct plan_rdma){moves->v[i].device, moves->v[i].verbs,
+					   graft_origin(p, GRAFT_RDMA, moves->v[i].why)};
+	return 0;
+}
+
 /* ---- all of it ---- */
 
 static int graft_merge(struct grafter *g)
@@ -360,6 +405,8 @@ static int graft_merge(struct grafter *g)
 		r = plan_graft_process(g->p, g->in->host, g->edits, g->e);
 	if (r == 0)
 		r = plan_graft_limits(g);
+	if (r == 0)
+		r = graft_moves(g);
 	if (r < 0)
 		return r;
 	plan_graft_predict(g->p, g->in->host, g->edits);

@@ -128,6 +128,10 @@ static int hot_more(struct plan *p, const struct plan_input *in, const struct pl
 
 	g.cache = arena_printf(p->arena, "ld.so.cache.%" PRIu64, hot->serial);
 	int r = hot_curtain(hot->more, p->arena, e);
+	if (r == 0 && hot->more->move.n > 0)
+		r = graft_refuse(e, EINVAL, GRAFT_RDMA, "HOT",
+				 "%s: a device moves when a container is made; leave 'move' out",
+				 hot->more->move.v[0].why);
 	if (r == 0)
 		r = plan_graft_devices(&g);
 	/* hot->holds has brought them */

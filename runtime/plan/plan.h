@@ -341,6 +341,14 @@ struct plan_netdev {
 	const char *origin;
 };
 
+/* ---- RDMA devices that move into the container (plan/graft.c) ---- */
+
+struct plan_rdma {
+	const char *device; /* the kernel's name */
+	dev_t verbs;	    /* of its uverbs node, which the device rules have */
+	const char *origin;
+};
+
 /* ---- Intel RDT (plan/rdt.c) ---- */
 
 struct plan_rdt {
@@ -382,6 +390,8 @@ struct plan {
 	struct plan_rdt rdt;
 	struct plan_netdev *netdev;
 	size_t n_netdev;
+	struct plan_rdma *rdma;
+	size_t n_rdma;
 	struct plan_annotation *annotation;
 	size_t n_annotation;
 	const struct graft_edits
@@ -462,6 +472,12 @@ void plan_unit_update(struct plan *p);
 
 /* Runs the builders in that order. */
 int plan_build(struct plan *p, struct arena *a, const struct plan_input *in, struct err *e);
+
+/* Whether the runtime itself puts something into the container's network namespace. */
+static inline bool plan_moves(const struct plan *p)
+{
+	return p->n_netdev + p->n_rdma > 0;
+}
 
 static inline bool plan_has_ns(const struct plan *p, int type)
 {

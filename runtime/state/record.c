@@ -170,6 +170,9 @@ int record_parse(const char *text, size_t len, struct arena *a, struct record **
 			(struct plan_annotation){d->annotations[i].key, d->annotations[i].value};
 	if (d->graft != NULL)
 		r->graft = record_graft_to(d->graft, a);
+	r->moved = d->moved;
+	r->n_moved = d->n_moved;
+	r->moved_to = d->moved_to;
 	r->n_rule = d->n_rule;
 	r->rule = arena_array(a, d->n_rule, sizeof(*r->rule));
 	for (size_t i = 0; i < d->n_rule; i++) {
@@ -226,6 +229,9 @@ int record_write(const struct record *r, struct arena *a, const char **out, size
 		d.rdt = &rdt;
 	if (r->graft != NULL)
 		d.graft = record_graft_of(r->graft, a);
+	d.moved = r->moved;
+	d.n_moved = r->n_moved;
+	d.moved_to = r->moved_to;
 	d.n_rule = r->n_rule;
 	d.rule = arena_array(a, r->n_rule, sizeof(*d.rule));
 	for (size_t i = 0; i < r->n_rule; i++) {
@@ -257,6 +263,18 @@ static const char *record_now(struct arena *a)
 	return arena_strdup(a, stamp_now(text));
 }
 
+static void record_moves(struct record *r, const struct plan *p, struct arena *a)
+{
+	for (size_t i = 0; p->n_rdma > 0 && i < p->ns.n_join; i++)
+		if (p->ns.join[i].type == CLONE_NEWNET)
+			r->moved_to = p->ns.join[i].path;
+	if (r->moved_to == NULL)
+		return;
+	r->moved = arena_array(a, p->n_rdma, sizeof(*r->moved));
+	for (size_t i = 0; i < p->n_rdma; i++)
+		r->moved[r->n_moved++] = p->rdma[i].device;
+}
+
 void record_from_plan(struct record *r, const struct plan *p, const struct cgroup *c,
 		      struct arena *a)
 {
@@ -283,6 +301,7 @@ void record_from_plan(struct record *r, const struct plan *p, const struct cgrou
 		r->rdt = (struct record_rdt){
 			.group = p->rdt.group, .named = p->rdt.named, .made = !p->rdt.named};
 	record_cgroups(r, c, a);
+	record_moves(r, p, a);
 }
 
 void record_rdt(struct record *r, const struct rdt_group *g)

@@ -39,6 +39,11 @@ struct record {
 	const char *console; /* nothing but information */
 	/* devices, groups, memlock and variables that were grafted, and why; NULL: nothing was */
 	const struct graft_edits *graft;
+	/* RDMA devices that went into a network namespace that the container joined, and its path:
+	 * it may outlive the container */
+	const char **moved;
+	size_t n_moved;
+	const char *moved_to;
 	/* linux.resources.devices of the last update that had some: they hold instead of the
 	 * config's; 0: none had */
 	struct oci_device_rule *rule;

@@ -2,10 +2,12 @@
 #include "sys/netlink.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "sys/sys.h"
 
 /* A dump's datagram is at most 32 KiB (netlink_dump() of the kernel), one link without its virtual
  * functions far less. */
@@ -103,9 +105,9 @@ int netlink_parse(const void *datagram, size_t n, uint32_t seq, netlink_take *ta
 	return 1;
 }
 
-int netlink_open(void)
+int netlink_open(int protocol)
 {
-	autoclose int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	autoclose int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
 
 	if (fd < 0)
 		return -errno;
@@ -114,6 +116,17 @@ int netlink_open(void)
 	if (bind(fd, (const struct sockaddr *)&own, sizeof(own)) < 0)
 		return -errno;
 	return fd_take(&fd);
+}
+
+int netlink_open_in(int protocol, int ns, int home)
+{
+	int r = sys_setns(ns, CLONE_NEWNET);
+
+	if (r < 0)
+		return r;
+	autoclose int fd = netlink_open(protocol);
+	r = sys_setns(home, CLONE_NEWNET);
+	return r < 0 ? r : fd_take(&fd);
 }
 
 /* One datagram of the kernel; those of other processes are dropped. Bytes or -errno. */

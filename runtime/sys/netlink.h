@@ -6,8 +6,9 @@
 #include <stdint.h>
 
 /*
- * The few words of netlink(7) that moving a network device needs: one request, its answers, its
- * acknowledgement. Everything read from the kernel is checked against the bytes that came.
+ * The few words of netlink(7) that moving a network or an RDMA device needs: one request, its
+ * answers, its acknowledgement. Everything read from the kernel is checked against the bytes that
+ * came.
  */
 
 /* Room of one request: the longest here has a header, a body and half a dozen small attributes. */
@@ -49,8 +50,12 @@ const void *netlink_find(const struct netlink_message *m, size_t fixed, uint16_t
  */
 int netlink_parse(const void *datagram, size_t n, uint32_t seq, netlink_take *take, void *arg);
 
-/* A NETLINK_ROUTE socket of the calling thread's network namespace, close-on-exec. fd or -errno. */
-int netlink_open(void);
+/* A socket of a protocol (NETLINK_ROUTE, NETLINK_RDMA) and the calling thread's network namespace,
+ * close-on-exec. fd or -errno. */
+int netlink_open(int protocol);
+
+/* The same of network namespace ns; the thread comes back to home. fd or -errno. */
+int netlink_open_in(int protocol, int ns, int home);
 
 /* Sends a request, whose flags have NLM_F_ACK or NLM_F_DUMP so that its answer has an end, and
  * reads the answer; take may be NULL when nothing but the acknowledgement is expected. 0, what take

@@ -99,6 +99,12 @@ commands_of() { # FIXTURE TREE
 		say "$t" plan -a rdma=all -e MELLANOX_VISIBLE_DEVICES=0
 		;;
 	rxe) say "$t" plan ;;
+	exclusive)
+		say "$t" plan -a 'rdma=net:eth0;move'
+		say "$t" plan -a 'rdma=all;move;libs=none' --format json
+		say "$t" plan -a 'rdma=all;move;curtain'
+		say "$t" plan -a 'rdma=mlx5_0;curtain'
+		;;
 	quad) say "$t" plan -a gpu=0,3 -a rdma=near-gpu ;;
 	mi250x-cray)
 		say "$t" plan -a amd=0,5-6 -a cxi=all -a xpmem=true

@@ -143,6 +143,12 @@ tests_unit_device_rules_test_CFLAGS = $(CGROUP_CC)
 tests_unit_device_rules_test_LDFLAGS = $(TEST_LINK)
 tests_unit_device_rules_test_LDADD = $(TEST_LIBS)
 
+UNIT_TESTS += tests/unit/rdma_move_test
+tests_unit_rdma_move_test_SOURCES = tests/unit/rdma_move_test.c
+tests_unit_rdma_move_test_CFLAGS = $(TEST_CC)
+tests_unit_rdma_move_test_LDFLAGS = $(TEST_LINK)
+tests_unit_rdma_move_test_LDADD = $(TEST_LIBS)
+
 UNIT_TESTS += tests/unit/netlink_test
 tests_unit_netlink_test_SOURCES = tests/unit/netlink_test.c
 tests_unit_netlink_test_CFLAGS = $(TEST_CC)
