@@ -64,7 +64,7 @@ for type in $(each .linux.namespaces); do
 	[ "$type" = time ] && [ ! -e /proc/self/ns/time ] && continue
 	set_config ".linux.namespaces += [{type: \"$type\"}]"
 done
-with_args /bin/sleep 60
+with_args /bin/sleep 1000
 ct_create && ct_start
 for type in $(each .linux.namespaces); do
 	case $type in mount) link=mnt ;; network) link=net ;; *) link=$type ;; esac
@@ -85,7 +85,7 @@ declare -A number_of=()
 for i in "${!numbers[@]}"; do number_of[CAP_${numbers[i]}]=$i; done
 mine=$((16#$(sed -n 's/^CapBnd:\s*//p' /proc/self/status)))
 new_bundle '.process.capabilities = {bounding: [], effective: [], permitted: []}'
-with_args /bin/sleep 60
+with_args /bin/sleep 1000
 ct_create && ct_start
 for cap in $(each .linux.capabilities); do
 	n=${number_of[$cap]:-}
@@ -206,7 +206,7 @@ done
 # ---- cgroups, labels, memory, devices ------------------------------------------------------------
 
 new_bundle '.linux.resources.pids.limit = 77'
-with_args /bin/sleep 60
+with_args /bin/sleep 1000
 ct_create && ct_start
 if [ -d /sys/fs/cgroup/pids ]; then
 	shown "linux.cgroup.v1 true" "$(cat "$(cgroup_dir "$PID" pids)/pids.max")" 77
@@ -221,7 +221,7 @@ esac
 ct_drop
 if [ -d /run/systemd/system ]; then
 	new_bundle '.linux.cgroupsPath = "system.slice:claim:\($ENV.ID)"'
-	with_args /bin/sleep 60
+	with_args /bin/sleep 1000
 	write_config
 	lib_live[$ID]=1
 	rt --systemd-cgroup run -d --pid-file "$BUNDLE/pid" -b "$BUNDLE" "$ID" >/dev/null 2>"$WORK/err" </dev/null
@@ -233,6 +233,7 @@ fi
 lacking "linux.cgroup.systemdUser true" "root has no user manager (tests/run --vm rootless-systemd shows it)"
 if [ "$(get '.annotations["org.greffon.host.rdma"]')" = true ]; then
 	new_bundle '.linux.resources.rdma = {rxe_claim: {hcaHandles: 3}}'
+	write_config
 	shown "linux.cgroup.rdma true" "$(rt plan -b "$BUNDLE" "$ID" 2>&1 | grep -c hca_handle=3)" 1
 else
 	lacking "linux.cgroup.rdma true" "the kernel has no rdma controller (integration/graft_rdma.t in the VM shows it)"
@@ -261,6 +262,10 @@ for mode in $(each .linux.memoryPolicy.modes); do
 	esac
 	if [ ! -e /proc/self/numa_maps ]; then
 		lacking "linux.memoryPolicy.modes $mode" "the kernel has no NUMA"
+		continue
+	fi
+	if [ "$mode" = MPOL_WEIGHTED_INTERLEAVE ] && [ "$(printf '%s\n' 6.9 "$(uname -r)" | sort -V | head -n 1)" != 6.9 ]; then
+		lacking "linux.memoryPolicy.modes $mode" "the kernel is older than 6.9"
 		continue
 	fi
 	new_bundle ".linux.memoryPolicy = {mode: \"$mode\"$nodes}"

@@ -38,6 +38,7 @@ ct_drop
 # New file systems take one mount(2), and where that is refused the newer calls: the result is the same.
 direct_or_not() {
 	command -v strace >/dev/null || { skip "mount(2) refused" "strace is not installed"; return; }
+	needs_root "mount(2) refused" "newuidmap has no rights while it is traced" || return 0
 	local mounts='.mounts += [{destination: "/made", type: "tmpfs", source: "here", options: ["nosuid", "noatime", "size=1m"]},
 		{destination: "/made/below", type: "tmpfs", source: "there", options: ["nodev", "strictatime", "mode=711", "nr_inodes=9"]},
 		{destination: "/queue", type: "mqueue", source: "mqueue", options: ["nodev", "nodiratime"]},
@@ -60,6 +61,7 @@ direct_or_not
 # A kernel before 5.12: each hierarchy has the options all the same.
 cgroups_by_one() {
 	command -v strace >/dev/null || { skip "cgroups without mount_setattr" "strace is not installed"; return; }
+	needs_root "cgroups without mount_setattr" "newuidmap has no rights while it is traced" || return 0
 	new_bundle '.mounts |= map(select(.destination != "/sys/fs/cgroup")) + [{destination: "/sys/fs/cgroup", type: "cgroup",
 		source: "cgroup", options: ["ro", "nosuid", "nodev", "noexec"]}]' '.root.readonly = false'
 	with_args /bin/sh -c 'cut -d" " -f5,6 /proc/self/mountinfo | grep "^/sys/fs/cgroup"'
