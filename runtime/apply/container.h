@@ -58,6 +58,9 @@ enum container_mounts { CONTAINER_MOUNTS_ADD, CONTAINER_MOUNTS_REMOVE, CONTAINER
 int container_mounts(const struct record *rec, const struct plan *p, const struct host *h,
 		     int types, enum container_mounts how, struct err *e);
 
+/* O_PATH descriptor of a running container's root, to look at only: sys/path.h. */
+int container_root(const struct record *rec, struct err *e);
+
 /* The record's cgroup directories, none open. */
 void container_cgroup(struct cgroup *out, const struct record *rec, struct arena *a);
 

@@ -53,6 +53,25 @@ int hotmount_detach(const struct procfs *pf, int fd)
 	return chdir("/") < 0 ? -errno : r;
 }
 
+int container_root(const struct record *rec, struct err *e)
+{
+	__attribute__((cleanup(procfs_done))) struct procfs pf = {.fd = FD_NONE};
+	autoclose int pidfd = status_pidfd(rec);
+	char rel[32];
+	int r = procfs_open(&pf, e);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(rel, sizeof(rel), "%d/root", (int)rec->pid);
+	autoclose int root = openat(pf.fd, rel, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_sys(e, errno, "the container's root");
+	/* the number was init's all the time */
+	if (pidfd < 0 || sys_pidfd_send_signal(pidfd, 0) < 0)
+		return err_set(e, ESRCH, "container not running: no such process");
+	return fd_take(&root);
+}
+
 static int hotmount_remove_one(const struct init *in, const struct plan_mount *m, int root,
 			       struct err *e)
 {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmd/update_graft.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@
 #include "plan/graft_hot.h"
 #include "plan/graft_merge.h"
 #include "state/graft.h"
+#include "sys/path.h"
 
 struct hot {
 	const struct cmd_global *g;
@@ -165,8 +168,23 @@ static int graft_wants(const struct cmd_list *list, struct arena *a, struct oci_
 	return 0;
 }
 
+/* Whether a device or a library that is on record came: the record is written first, and whoever
+ * did it may have been killed after that. */
+static bool graft_came(int root, const char *path, dev_t dev)
+{
+	autoclose int fd = path_open(root, path, O_PATH, NULL);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return false;
+	/* a place that was only made has no bytes */
+	return dev != 0 ? S_ISCHR(st.st_mode) && st.st_rdev == dev
+			: !S_ISREG(st.st_mode) || st.st_size > 0;
+}
+
 /* What the container has got is not brought twice. */
-static int graft_only_new(struct graft_edits *more, const struct graft_edits *had, struct err *e)
+static int graft_only_new(struct graft_edits *more, const struct graft_edits *had, int root,
+			  struct err *e)
 {
 	size_t kept = 0;
 
@@ -183,7 +201,7 @@ static int graft_only_new(struct graft_edits *more, const struct graft_edits *ha
 						    "'%s' was grafted with another number; "
 						    "--ungraft %s first",
 						    n->path, graft_domain_name(d->domain));
-			there = true;
+			there = there || graft_came(root, n->path, n->dev);
 		}
 		if (!there)
 			more->device.v[kept++] = *d;
@@ -192,14 +210,26 @@ static int graft_only_new(struct graft_edits *more, const struct graft_edits *ha
 	return 0;
 }
 
-static void graft_had_files(struct graft_edits *more, const struct graft_doc *doc, struct arena *a)
+static void graft_had_files(struct graft_edits *more, const struct graft_doc *doc, int root,
+			    struct arena *a)
 {
 	for (size_t i = 0; doc != NULL && i < doc->n_file; i++)
-		*ARENA_PUSH(a, &more->had) =
-			(struct graft_edit_mount){.target = doc->file[i].target,
-						  .soname = doc->file[i].soname,
-						  .alias = doc->file[i].alias,
-						  .n_alias = doc->file[i].n_alias};
+		if (graft_came(root, doc->file[i].target, 0))
+			*ARENA_PUSH(a, &more->had) =
+				(struct graft_edit_mount){.target = doc->file[i].target,
+							  .soname = doc->file[i].soname,
+							  .alias = doc->file[i].alias,
+							  .n_alias = doc->file[i].n_alias};
+}
+
+/* One that is brought again is on record already. */
+static void graft_add_device(struct graft_edits *all, const struct graft_edit_device *d,
+			     struct arena *a)
+{
+	for (size_t i = 0; i < all->device.n; i++)
+		if (strcmp(all->device.v[i].node.path, d->node.path) == 0)
+			return;
+	*ARENA_PUSH(a, &all->device) = *d;
 }
 
 /* What both bring, for later commands and the device rules. */
@@ -211,7 +241,7 @@ static struct graft_edits *graft_together(const struct graft_edits *had,
 	for (int from = 0; from < 2; from++) {
 		const struct graft_edits *ed = from == 0 ? had : more;
 		for (size_t i = 0; i < ed->device.n; i++)
-			*ARENA_PUSH(a, &all->device) = ed->device.v[i];
+			graft_add_device(all, &ed->device.v[i], a);
 		for (size_t i = 0; i < ed->gid.n; i++)
 			*ARENA_PUSH(a, &all->gid) = ed->gid.v[i];
 		for (size_t i = 0; i < ed->env.n; i++)
@@ -319,11 +349,13 @@ static int hot_graft(struct hot *h, const struct cmd_list *list, struct err *e)
 			    "when a container is made");
 	if (r == 0)
 		r = plan_graft_memlock_right(&h->host, more, e);
-	if (r == 0)
-		r = graft_only_new(more, &h->had, e);
+	autoclose int root = r < 0 ? r : container_root(h->t->record, e);
+	if (root < 0)
+		return root;
+	r = graft_only_new(more, &h->had, root, e);
 	if (r < 0)
 		return r;
-	graft_had_files(more, h->doc, a);
+	graft_had_files(more, h->doc, root, a);
 	const struct graft_edits *all = graft_together(&h->had, more, a);
 	struct plan_hot hot = {.holds = all, .more = more};
 	r = hot_plan(h, &hot, &p, &types, e);
