@@ -151,7 +151,7 @@ static int create_cgroup_rest(struct create *c, struct err *e)
 
 static void create_forget(const struct create *c, int below)
 {
-	if (!c->o->run && c->b.cgroup.unit.bus.pid == 0)
+	if (c->b.init.may_forget && !c->o->run && c->b.cgroup.unit.bus.pid == 0)
 		fd_forget_below = below;
 }
 
@@ -180,6 +180,7 @@ static int create_birth(struct create *c, struct err *e)
 		return r;
 	b->init.wait_cgroup = cgroup_needs_entering(&b->cgroup);
 	b->init.in_cgroup = !b->init.wait_cgroup;
+	b->init.may_forget = init_may_forget();
 	r = birth_clone(b, init_run, e);
 	c->hooks_due = b->pidfd >= 0;
 	if (r == 0)

@@ -310,24 +310,23 @@ static int init_script(struct init *in, struct err *e)
 	return tail_run(in, root, e);
 }
 
-/* Below this many open descriptors closing waits for tail_close(); a caller with a low limit gets
- * none of it. */
+/* Below this many open descriptors closing waits for tail_close(). */
 #define INIT_FORGET_BELOW 160
 
-static void init_forget(void)
+bool init_may_forget(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-	    limit.rlim_cur >= (rlim_t)2 * INIT_FORGET_BELOW)
-		fd_forget_below = INIT_FORGET_BELOW;
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+	       limit.rlim_cur >= (rlim_t)2 * INIT_FORGET_BELOW;
 }
 
 _Noreturn void init_run(struct init *in)
 {
 	struct err e = {0};
 
-	init_forget();
+	if (in->may_forget)
+		fd_forget_below = INIT_FORGET_BELOW;
 	seal_release();
 	(void)init_script(in, &e);
 	report_fail(in->report, &e);

@@ -30,7 +30,12 @@ struct init {
 	int join_late;	  /* CLONE_NEW* that init joins although there is a bridge */
 	bool oom_given;	  /* somebody outside of the user namespace sets the oom score */
 	bool wait_hooked; /* MOUNTED is said and HOOKED waited for */
+	bool may_forget;  /* init_may_forget() */
 };
+
+/* Whether the limit of descriptors lets many stay open that are closed all at once later
+ * (fd_forget_below). */
+bool init_may_forget(void);
 
 /*
  * The script of a container's pid 1, from the clone to execve. Never returns: executes the program,
