@@ -102,8 +102,8 @@ static int rdma_refused(const struct plan_rdma *pr, int code, struct err *e)
 				     "name"
 				   : err_name(code);
 
-	return graft_refuse(e, code, GRAFT_RDMA, "NETNS", "%s: moving '%s': %s", pr->origin,
-			    pr->device, why);
+	/* the origin begins with the graft's name */
+	return err_set(e, code, "%s: moving '%s': %s [GRAFT-NETNS]", pr->origin, pr->device, why);
 }
 
 /* The move gives the device a uverbs of the lowest free number: the same one, unless somebody made
@@ -124,10 +124,10 @@ static int rdma_check(const struct plan_rdma *pr, const struct host *h, struct e
 			return 0;
 		break;
 	}
-	return graft_refuse(e, ESTALE, GRAFT_RDMA, "STALE",
-			    "%s: by the move '%s' has got another node than the container's; try "
-			    "again",
-			    pr->origin, pr->device);
+	return err_set(e, ESTALE,
+		       "%s: by the move '%s' has got another node than the container's; try again "
+		       "[GRAFT-STALE]",
+		       pr->origin, pr->device);
 }
 
 int rdma_move_apply(const struct plan *p, const struct host *h, struct rdma_move *m, int netns_fd,

@@ -101,7 +101,7 @@ policy() {
 	like "the policy's curtain is drawn though nobody asks" "$OUT" "./gpus/0000:01:00.0/information ./params *
 ModifyDeviceFiles: 0*"
 	like "greffon plan says so" "$(rt plan -b "$BUNDLE" 2>&1)" \
-		"*target=$nvidia kind=curtain*hides=gpus/0000:11:00.0*changes=params*(graft gpu: policy curtain)*"
+		"*target=$nvidia kind=curtain*hides=gpus/0000:11:00.0*changes=params*graft gpu: policy curtain*"
 	jq '.curtain = ["amd"]' "$WORK/kept.json" >"$f"
 	refuses "a curtain that there is not is refused" "$(annotate gpu=0)"
 	like "... by the policy's member" "$(cat "$WORK/err")" "*curtain*'amd'*[GRAFT-POLICY]*"
