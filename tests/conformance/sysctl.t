@@ -5,13 +5,17 @@
 
 place="config-linux.md#sysctl"
 
+# Older kernels show net.core in no network namespace but those of the first user namespace.
+has_net_core() { [ -z "$lib_rootless" ] || unshare -Urn test -e /proc/sys/net/core/somaxconn; }
+
 set_in_namespaces() {
-	local before
+	local before core=', "net.core.somaxconn": "257"'
 	before=$(cat /proc/sys/kernel/msgmax /proc/sys/net/ipv4/ip_forward)
+	has_net_core || core=
 	new_bundle '.linux.namespaces += [{type: "network"}] | .linux.sysctl = {
 		"kernel.msgmax": "8211", "kernel.shmmni": "4011", "kernel.sem": "32000 1024000000 500 31999",
-		"fs.mqueue.msg_max": "11", "net.ipv4.ip_forward": "1", "net.core.somaxconn": "257",
-		"net.ipv4.conf.lo.forwarding": "1"}'
+		"fs.mqueue.msg_max": "11", "net.ipv4.ip_forward": "1",
+		"net.ipv4.conf.lo.forwarding": "1"'"$core"'}'
 	run_sh 'cd /proc/sys; for f in kernel/msgmax kernel/shmmni kernel/sem fs/mqueue/msg_max \
 			net/ipv4/ip_forward net/core/somaxconn net/ipv4/conf/lo/forwarding; do
 			echo "$f=$(cat $f | tr "\t" " ")"
@@ -21,7 +25,11 @@ set_in_namespaces() {
 	is "$place: a value of several words" "$(val kernel/sem)" "32000 1024000000 500 31999"
 	is "$place: fs.mqueue of the ipc namespace" "$(val fs/mqueue/msg_max)" 11
 	is "$place: net.ipv4.ip_forward of the network namespace" "$(val net/ipv4/ip_forward)" 1
-	is "$place: net.core.somaxconn of the network namespace" "$(val net/core/somaxconn)" 257
+	if [ -n "$core" ]; then
+		is "$place: net.core.somaxconn of the network namespace" "$(val net/core/somaxconn)" 257
+	else
+		skip "$place: net.core.somaxconn of the network namespace" "this kernel has no net.core in a user's network namespace"
+	fi
 	is "$place: an interface's own key" "$(val net/ipv4/conf/lo/forwarding)" 1
 	is "$place: the host keeps its values" \
 		"$(cat /proc/sys/kernel/msgmax /proc/sys/net/ipv4/ip_forward)" "$before"
