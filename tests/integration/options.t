@@ -83,7 +83,7 @@ else
 	with_args /bin/sleep 60
 	ct_create
 	ct_start
-	OUT=$(rt exec "$ID" /bin/probe keyring 2>"$WORK/err")
+	OUT=$(rt exec "$ID" /bin/probe keyring 2>"$BUNDLE/exec.err") # which is the container's user's then
 	is "exec in a user namespace" "$OUT" "keyring=_ses.$ID"
 	ct_drop
 fi
