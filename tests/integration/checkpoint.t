@@ -68,10 +68,11 @@ if ! criu check >"$WORK/check" 2>&1; then
 	exit 0
 fi
 
-counter='i=0; while :; do i=$((i + 1)); echo $i >/tmp/count; sleep 0.1; done'
-count() { cat "$ROOTFS/tmp/count" 2>/dev/null || echo 0; }
+# The count is a link's text: criu wants a file that is open when it looks to be as long at each restore.
+counter='i=0; while :; do i=$((i + 1)); ln -sfn $i /tmp/count; sleep 0.1; done'
+count() { readlink "$ROOTFS/tmp/count" || echo 0; }
 counts_on() { # FROM: the counter is above it, and moves
-	wait_for sh -c '[ "$(cat "$1" || echo 0)" -gt "$2" ]' sh "$ROOTFS/tmp/count" "$1"
+	wait_for sh -c '[ "$(readlink "$1" || echo 0)" -gt "$2" ]' sh "$ROOTFS/tmp/count" "$1"
 }
 
 start_counter() { # JQ-FILTER...
@@ -307,7 +308,7 @@ pipes() { # the other ends are the caller's
 terminal() {
 	[ -x "${PROBE:-}" ] || { skip "checkpoint: a terminal" "no probe"; return; }
 	new_bundle '.process.terminal = true'
-	with_args /bin/sh -c 'i=0; while :; do i=$((i + 1)); echo "tick $i"; echo $i >/tmp/count; sleep 0.2; done'
+	with_args /bin/sh -c 'i=0; while :; do i=$((i + 1)); echo "tick $i"; ln -sfn $i /tmp/count; sleep 0.2; done'
 	bg "$PROBE" console "$BUNDLE/console" >"$BUNDLE/received"
 	wait_for test -S "$BUNDLE/console"
 	ct_create --console-socket "$BUNDLE/console" && ct_start
@@ -489,16 +490,16 @@ podman_checkpoint() {
 		is "podman container checkpoint: it has ended" "$n" exited
 		"${pd[@]}" container restore c1 >"$WORK/out" 2>"$WORK/err"
 		is "podman container restore" $? 0
-		n=$("${pd[@]}" exec c1 cat /tmp/count 2>>"$WORK/err")
+		n=$("${pd[@]}" exec c1 readlink /tmp/count 2>>"$WORK/err")
 		sleep 1
 		ok "podman container restore: the counter goes on" \
-			test "$("${pd[@]}" exec c1 cat /tmp/count 2>>"$WORK/err")" -gt "${n:-0}"
+			test "$("${pd[@]}" exec c1 readlink /tmp/count 2>>"$WORK/err")" -gt "${n:-0}"
 		"${pd[@]}" container checkpoint --export "$d/c1.tar.gz" c1 >"$WORK/out" 2>"$WORK/err"
 		is "podman container checkpoint --export" $? 0
 		"${pd[@]}" rm -f -t 0 c1 >/dev/null 2>&1
 		"${pd[@]}" container restore --import "$d/c1.tar.gz" --name c2 >"$WORK/out" 2>"$WORK/err"
 		is "podman container restore --import" $? 0
-		ok "podman container restore --import: runs" "${pd[@]}" exec c2 cat /tmp/count
+		ok "podman container restore --import: runs" "${pd[@]}" exec c2 readlink /tmp/count
 	fi
 	"${pd[@]}" rm --all --force --time 0 >/dev/null 2>&1
 	umount -l "$d/root/overlay" 2>/dev/null
