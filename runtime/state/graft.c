@@ -276,8 +276,7 @@ static void record_finish(struct graft_record *g, int folder, struct arena *a)
 	if (g->dir >= 0)
 		(void)io_replace(g->dir, g->name, text, len, 0644, IO_NO_SYNC);
 	/* no deletion is going on while we write into it; after one this fails */
-	autoclose int lock = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (lock >= 0 && flock(lock, LOCK_EX) == 0)
+	if (flock(folder, LOCK_EX) == 0)
 		record_learn(g, folder, a);
 }
 
@@ -299,8 +298,13 @@ void graft_record_complete(struct graft_record *g, const struct store_entry *en,
 		return;
 	/* the caller, who waits for its own child only, is not to find another one */
 	if (fork() == 0) {
-		record_alone(g, en->dir);
-		record_finish(g, en->dir, a);
+		/* the caller's lock lives as long as anybody has its descriptor */
+		int folder = openat(en->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		(void)close(en->dir);
+		if (folder < 0)
+			_exit(0);
+		record_alone(g, folder);
+		record_finish(g, folder, a);
 	}
 	_exit(0);
 }
