@@ -425,7 +425,7 @@ done
 # ---- resources -----------------------------------------------------------------------------------
 
 limit() { # PROPERTIES RESOURCES CONTROLLER V1-FILE V1-VALUE V2-FILE V2-VALUE: a dash for a file there is not
-	local d file want
+	local d file want controller=$3
 	begin ".linux.resources = $2"
 	with_args /bin/sleep 100
 	d=$(cgroup_of "$3")
@@ -434,7 +434,7 @@ limit() { # PROPERTIES RESOURCES CONTROLLER V1-FILE V1-VALUE V2-FILE V2-VALUE: a
 		return
 	fi
 	if [ -e "$d/cgroup.controllers" ]; then
-		file=$6 want=$7
+		file=$6 want=$7 controller=${3/blkio/io}
 	else
 		file=$4 want=$5
 	fi
@@ -447,7 +447,7 @@ limit() { # PROPERTIES RESOURCES CONTROLLER V1-FILE V1-VALUE V2-FILE V2-VALUE: a
 		return
 	fi
 	ct_create || true
-	got=$([ -z "$PID" ] || tr '\n' ' ' <"$(cgroup_dir "$PID" "$3")/$file")
+	got=$([ -z "$PID" ] || tr '\n' ' ' <"$(cgroup_dir "$PID" "$controller")/$file")
 	judge "$1" "in $file" "${got% }" "$want"
 	ct_drop
 }
