@@ -51,15 +51,19 @@ long_paths() {
 }
 
 anonymous() {
+	# as long as real ones: two random digits may be the same again
+	local rest=-c0ff-ee00-c0ff-ee00c0ffee00
+	find "$host/proc/driver/nvidia" -name information -exec sed -i -E "s/GPU-4[0-3]\$/&000000$rest/" {} +
+	like "the fixture's UUIDs are long" "$(listed --host "$host")" "*GPU-42000000$rest*"
 	graft capture --host "$host" --anonymize --out "$WORK/anonymous"
 	is "anonymized: no GUID and no UUID of the node is left" \
-		"$(grep -rlE 'GPU-4[0-3]|0c42:a103:0065:000' "$WORK/anonymous")" ""
+		"$(grep -rlE 'GPU-4[0-3]0000|c0ff-ee00|0c42:a103:0065:000' "$WORK/anonymous")" ""
 	is "... and everything else is as it was" \
 		"$(listed --host "$WORK/anonymous" | sed -E 's/"(GPU-|guid:)[^"]*"/ID/')" \
 		"$(listed --host "$host" | sed -E 's/"(GPU-|guid:)[^"]*"/ID/')"
 	graft capture --host "$host" --anonymize --out "$WORK/other"
 	like "... by another key each time" "$(diff -r "$WORK/anonymous" "$WORK/other")" "*GPU*"
-	printf '{"version": 1, "enable": ["gpu"], "devices": {"gpu": {"allow": ["GPU-42"]}}}' >"$host/etc/greffon/graft.json"
+	printf '{"version": 1, "enable": ["gpu"], "devices": {"gpu": {"allow": ["GPU-42000000%s"]}}}' "$rest" >"$host/etc/greffon/graft.json"
 	graft capture --host "$host" --anonymize --out "$WORK/ruled"
 	is "... and a policy means the same GPU as before" \
 		"$(graft plan --host "$WORK/ruled" -a gpu=all -a gpu.caps=utility | sed -nE 's/^device +([^ ]*nvidia[0-9]).*/\1/p')" \
