@@ -155,7 +155,8 @@ int io_write_file(int at, const char *name, const char *s)
 
 #define IO_TEMP 300
 
-/* A child that does not execute anything has its parent's number: it replaces no file. */
+/* A child that executes nothing keeps its parent's number: it replaces no file that the parent
+ * still writes. */
 static int io_temp(char out[static IO_TEMP], const char *name)
 {
 	static int self;
