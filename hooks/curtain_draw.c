@@ -10,6 +10,7 @@
 #include "hooks/curtain.h"
 #include "sys/path.h"
 #include "sys/sys.h"
+#include "sys/tmpfs.h"
 
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
@@ -73,22 +74,6 @@ static bool curtain_is_needed(const struct curtain *c)
 			return true;
 	}
 	return c->v->file != NULL && curtain_file_differs(c);
-}
-
-static int curtain_tmpfs(void)
-{
-	autoclose int fs = sys_fsopen("tmpfs");
-	int r = fs;
-
-	if (r >= 0)
-		r = sys_fsconfig(fs, FSCONFIG_SET_STRING, "source", "greffon", 0);
-	if (r >= 0)
-		r = sys_fsconfig(fs, FSCONFIG_SET_STRING, "mode", "755", 0);
-	if (r >= 0)
-		r = sys_fsconfig(fs, FSCONFIG_SET_STRING, "size", "1m", 0);
-	if (r >= 0)
-		r = sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
-	return r < 0 ? r : sys_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 }
 
 static int curtain_attributes(int fd, unsigned int flags)
@@ -178,9 +163,11 @@ static int curtain_hang(const struct curtain *c)
 
 static int curtain_make(struct curtain *c)
 {
+	static const struct tmpfs veil = {
+		.source = "greffon", .size = "1m", .attr = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
 	int r = 0;
 
-	c->top = curtain_tmpfs();
+	c->top = tmpfs_make(&veil);
 	if (c->top < 0)
 		return curtain_fail(c, c->top, "");
 	for (size_t i = 0; r == 0 && i < c->v->n_show; i++)

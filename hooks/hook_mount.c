@@ -12,6 +12,7 @@
 #include "hooks/library.h"
 #include "sys/path.h"
 #include "sys/sys.h"
+#include "sys/tmpfs.h"
 
 /* Read-only does not concern reading and writing a device; it keeps a container's root from
  * changing mode and owner of the host's node. */
@@ -243,27 +244,14 @@ static bool mount_folder_is_there(const struct mounter *w)
 	       own.st_dev != parent.st_dev;
 }
 
-static int mount_tmpfs(void)
-{
-	autoclose int fs = sys_fsopen("tmpfs");
-	int r = fs;
-
-	if (r >= 0)
-		r = sys_fsconfig(fs, FSCONFIG_SET_STRING, "source", "greffon", 0);
-	if (r >= 0)
-		r = sys_fsconfig(fs, FSCONFIG_SET_STRING, "mode", "755", 0);
-	if (r >= 0)
-		r = sys_fsconfig(fs, FSCONFIG_SET_STRING, "size", "16m", 0);
-	if (r >= 0)
-		r = sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
-	return r < 0 ? r : sys_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-}
-
 static int mount_folder(struct mounter *w)
 {
+	static const struct tmpfs libraries = {
+		.source = "greffon", .size = "16m", .attr = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
+
 	if (w->run->ed->cache.text == NULL)
 		return 0;
-	w->folder_root = mount_tmpfs();
+	w->folder_root = tmpfs_make(&libraries);
 	if (w->folder_root < 0)
 		return mount_fail(w, w->folder_root, w->folder);
 	autoclose int target = path_mkdir(w->run->rootfs, w->folder, 0755, w->e);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "sys/path.h"
 #include "sys/sys.h"
+#include "sys/tmpfs.h"
 
 /* Where a path is looked up: nearly all are directly in /dev, which is resolved once. */
 struct device_place {
@@ -104,16 +105,6 @@ static bool device_is_staged(const struct plan *p, const struct plan_node *n)
 	return device_host_name(n, buf) == NULL;
 }
 
-static int device_stage_tmpfs(void)
-{
-	autoclose int fs = sys_fsopen("tmpfs");
-	int r = fs < 0 ? fs : sys_fsconfig(fs, FSCONFIG_SET_STRING, "mode", "755", 0);
-
-	if (r == 0)
-		r = sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
-	return r < 0 ? r : sys_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
-}
-
 /* A node is named by its number in the plan. */
 static void device_stage_name(const struct plan *p, const struct plan_node *n, char name[static 24])
 {
@@ -138,6 +129,7 @@ static int device_stage_one(const struct plan *p, const struct plan_node *n, int
 
 int device_stage(const struct plan *p)
 {
+	static const struct tmpfs staging = {.attr = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC};
 	autoclose int tmpfs = FD_NONE;
 
 	for (size_t i = 0; i < p->nodes.n; i++) {
@@ -145,7 +137,7 @@ int device_stage(const struct plan *p)
 		if (!device_is_staged(p, n))
 			continue;
 		if (tmpfs < 0)
-			tmpfs = device_stage_tmpfs();
+			tmpfs = tmpfs_make(&staging);
 		if (tmpfs < 0 || device_stage_one(p, n, tmpfs) < 0)
 			return FD_NONE;
 	}

@@ -14,6 +14,7 @@
 #include "apply/mount_open.h"
 #include "sys/path.h"
 #include "sys/sys.h"
+#include "sys/tmpfs.h"
 
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
@@ -47,23 +48,6 @@ static bool mask_is_null(int fd)
 	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
 }
 
-/* A detached tmpfs. */
-static int mask_tmpfs(const char *inodes, unsigned int attr)
-{
-	autoclose int fs = sys_fsopen("tmpfs");
-
-	if (fs < 0)
-		return fs;
-	int r = sys_fsconfig(fs, FSCONFIG_SET_STRING, "nr_blocks", "1", 0);
-	if (r == 0)
-		r = sys_fsconfig(fs, FSCONFIG_SET_STRING, "nr_inodes", inodes, 0);
-	if (r == 0)
-		r = sys_fsconfig(fs, FSCONFIG_SET_STRING, "mode", "755", 0);
-	if (r == 0)
-		r = sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
-	return r < 0 ? r : sys_fsmount(fs, attr);
-}
-
 /*
  * A detached null device of our own, where the container's is something else; not possible in a
  * user namespace. Only what is attached can be cloned (before 6.15), so the tmpfs that holds it
@@ -71,7 +55,9 @@ static int mask_tmpfs(const char *inodes, unsigned int attr)
  */
 static int mask_make_null(struct mask *k, struct mount_attr attr)
 {
-	autoclose int tmpfs = mask_tmpfs("4", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+	static const struct tmpfs holder = {
+		.size = "4k", .inodes = "4", .attr = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC};
+	autoclose int tmpfs = tmpfs_make(&holder);
 
 	if (tmpfs < 0)
 		return tmpfs;
@@ -197,12 +183,14 @@ static int mask_dir(struct mask *k)
  * kernels count besides. */
 static int mask_directory(struct mask *k, int target, const char *path, struct err *e)
 {
+	static const struct tmpfs empty = {
+		.size = "4k", .inodes = "2", .attr = MASK_ATTR | MOUNT_ATTR_NODEV};
 	bool first = mask_dir(k) < 0;
 
 	if (!first && mask_direct(k, k->dir, target, "") == 0)
 		return 0;
 	autoclose int fd =
-		first ? mask_tmpfs("2", MASK_ATTR | MOUNT_ATTR_NODEV)
+		first ? tmpfs_make(&empty)
 		      : sys_open_tree(k->dir, "",
 				      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 

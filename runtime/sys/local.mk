@@ -2,7 +2,8 @@
 libgreffon_a_SOURCES += \
 	runtime/sys/path.h \
 	runtime/sys/procfs.c runtime/sys/procfs.h \
-	runtime/sys/sys.c runtime/sys/sys.h
+	runtime/sys/sys.c runtime/sys/sys.h \
+	runtime/sys/tmpfs.c runtime/sys/tmpfs.h
 libgreffon_a_SOURCES += \
 	runtime/sys/path.c \
 	runtime/sys/path_walk.c runtime/sys/path_walk.h
