@@ -9,7 +9,7 @@
 #include "apply/hook.h"
 #include "apply/ready.h"
 #include "apply/tty.h"
-#include "base/log.h"
+#include "apply/undo.h"
 #include "state/graft.h"
 #include "sys/sys.h"
 
@@ -28,27 +28,21 @@ struct create {
 	bool claimed, hooks_due; /* the folder is ours; poststop hooks are owed */
 };
 
-/* Undoes in the reverse order of making. The first error is the one to tell; what fails here is a
- * warning. */
+/* Undoes in the reverse order of making. */
 static void create_undo(struct create *c)
 {
-	struct err why = {0};
+	const struct undo u = {.p = c->p,
+			       .cgroup = &c->b.cgroup,
+			       .rdt = &c->b.rdt,
+			       .entry = c->claimed ? &c->entry : NULL,
+			       .hooks = c->hooks_due};
 
 	rdma_move_undo(c->p, &c->b.rdma);
 	netdev_undo(c->p, &c->b.netdev); /* before the namespace goes, and virtual ones with it */
 	birth_kill(&c->b);
-	rdma_move_return(&c->record);	     /* of a run that has ended */
-	systemd_done(&c->b.cgroup.unit.bus); /* it is in the unit that is to be stopped */
-	if (cgroup_destroy(&c->b.cgroup, &why) < 0)
-		log_warn("removing the cgroup: %s", why.text);
-	if (rdt_remove(&c->b.rdt, &why) < 0)
-		log_warn("%s", why.text);
-	if (c->claimed && store_remove(&c->entry, &why) < 0)
-		log_warn("removing the state: %s", why.text);
+	rdma_move_return(&c->record); /* of a run that has ended */
+	undo_all(&u);
 	c->claimed = false;
-	struct hook_state st = {.status = "stopped"};
-	if (c->hooks_due)
-		(void)hook_run(c->p, HOOK_POSTSTOP, &st, HOOK_FAIL_WARNS, &why);
 }
 
 /* The intent is on record before the first thing exists that it names, so that a delete after a

@@ -31,7 +31,8 @@ libgreffon_a_SOURCES += \
 	runtime/apply/sync.c runtime/apply/sync.h \
 	runtime/apply/sysctl.c runtime/apply/sysctl.h \
 	runtime/apply/tail.c runtime/apply/tail.h \
-	runtime/apply/tty.c runtime/apply/tty.h runtime/apply/tty_relay.c
+	runtime/apply/tty.c runtime/apply/tty.h runtime/apply/tty_relay.c \
+	runtime/apply/undo.c runtime/apply/undo.h
 libgreffon_a_SOURCES += \
 	runtime/apply/device.c \
 	runtime/apply/mask.c \

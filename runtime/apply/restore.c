@@ -14,8 +14,8 @@
 #include "apply/hook.h"
 #include "apply/join.h"
 #include "apply/tty.h"
+#include "apply/undo.h"
 #include "base/io.h"
-#include "base/log.h"
 #include "state/graft.h"
 #include "sys/path.h"
 #include "sys/sys.h"
@@ -43,22 +43,18 @@ struct restore {
 
 static void restore_undo(struct restore *c)
 {
-	struct err why = {0};
+	const struct undo u = {.p = c->p,
+			       .cgroup = &c->cgroup,
+			       .entry = c->claimed ? &c->entry : NULL,
+			       .hooks = c->hooks_due};
 	int status;
 
 	if (c->pidfd >= 0) {
 		(void)sys_pidfd_send_signal(c->pidfd, SIGKILL);
 		(void)sys_waitid_pidfd(c->pidfd, &status, 0);
 	}
-	systemd_done(&c->cgroup.unit.bus); /* it is in the unit that is to be stopped */
-	if (cgroup_destroy(&c->cgroup, &why) < 0)
-		log_warn("removing the cgroup: %s", why.text);
-	if (c->claimed && store_remove(&c->entry, &why) < 0)
-		log_warn("removing the state: %s", why.text);
+	undo_all(&u);
 	c->claimed = false;
-	struct hook_state st = {.status = "stopped"};
-	if (c->hooks_due)
-		(void)hook_run(c->p, HOOK_POSTSTOP, &st, HOOK_FAIL_WARNS, &why);
 }
 
 static int restore_claim(struct restore *c, struct err *e)
