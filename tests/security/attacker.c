@@ -5,9 +5,12 @@
  *   attacker swap A B [A B]...  exchanges the names of each pair, at full speed, until it is killed
  *   attacker null A             makes and removes the null device A, so
  *   attacker exe SECONDS        in a container: takes hold of the image of each process that comes
- * by and writes to it later (CVE-2019-5736) attacker spy FILE SECONDS   in a container: looks for
- * FILE in the directories that other processes hold (CVE-2016-9962, CVE-2024-21626) The last two
- * print what they have got, one KEY=VALUE a line.
+ *                               by and writes to it later (CVE-2019-5736)
+ *   attacker spy FILE SECONDS   in a container: looks for FILE in the directories that other
+ *                               processes hold (CVE-2016-9962, CVE-2024-21626)
+ *   attacker ids                as whom it runs: UID GID CAPABILITIES, those in effect
+ *
+ * exe and spy print what they have got, one KEY=VALUE a line.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -29,7 +32,7 @@
 
 static int usage(void)
 {
-	fputs("usage: attacker swap A B...|null A|exe SECONDS|spy FILE SECONDS\n", stderr);
+	fputs("usage: attacker swap A B...|null A|exe SECONDS|spy FILE SECONDS|ids\n", stderr);
 	return 2;
 }
 
@@ -195,6 +198,23 @@ static int spy(const char *file, const char *seconds)
 	return 0;
 }
 
+static int ids(void)
+{
+	char line[256];
+	const char *caps = "?";
+	FILE *f = fopen("/proc/self/status", "re");
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+		if (strncmp(line, "CapEff:\t", 8) == 0) {
+			line[strcspn(line, "\n")] = '\0';
+			caps = line + 8;
+			break;
+		}
+	}
+	printf("%d %d %s\n", geteuid(), getegid(), caps);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc >= 4 && strcmp(argv[1], "swap") == 0)
@@ -205,5 +225,7 @@ int main(int argc, char **argv)
 		return exe(argv[2]);
 	if (argc == 4 && strcmp(argv[1], "spy") == 0)
 		return spy(argv[2], argv[3]);
+	if (argc == 2 && strcmp(argv[1], "ids") == 0)
+		return ids();
 	return usage();
 }

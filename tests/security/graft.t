@@ -74,6 +74,22 @@ attributes() {
 	ct_drop
 }
 
+# Whoever gets the device next finds no process of the container before: not one that left its session, ignores signals
+# and shares the machine's process ids.
+leftovers() {
+	local marked='for p in /proc/[0-9]*; do tr "\0" "\n" <$p/environ | grep -x "HOLDER=$1" && echo "${p#/proc/}"; done 2>/dev/null'
+	victim '.linux.namespaces |= map(select(.type != "pid"))' '.process.env += ["HOLDER=\($ENV.ID)"]'
+	local away='trap "" HUP INT TERM; for i in 1 2 3; do (/bin/busybox setsid /bin/sh -c "/bin/busybox setsid /bin/sleep 600 &" &); done'
+	with_args /bin/sh -c "$away; sleep 600"
+	ct_create && ct_start
+	ok "processes that left their session are there" wait_for bash -c "[ \$($marked | grep -c '^[0-9]') -ge 4 ]" sh "$ID"
+	ct_drop
+	is "... and none after delete" "$(bash -c "$marked" sh "$ID")" ""
+	with_args /bin/sh -c "$away; sleep 0.2"
+	ct_run
+	is "... nor after the first process has ended" "$(bash -c "$marked" sh "$ID")" ""
+}
+
 # What stands where greffon reads or mounts.
 layouts() {
 	local at what bad='' n=0
@@ -218,6 +234,7 @@ elif ! { pretend && pretend_driver; } >"$WORK/ready.log" 2>&1; then
 else
 	control
 	attributes
+	leftovers
 	layouts
 	races
 	cdi_races

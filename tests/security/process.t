@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The runtime's own image, descriptors and memory, seen from a container: CVE-2016-9962, CVE-2019-5736,
-# CVE-2019-14271, CVE-2024-21626, CVE-2025-23266.
+# CVE-2019-14271, CVE-2024-21626, CVE-2025-23266; and privileges that files of an image give.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/race.sh"
 
@@ -144,9 +144,42 @@ libraries() {
 	done
 }
 
+# Set-user-id, set-group-id and capabilities of an image's files: noNewPrivileges and nosuid keep them from working, and where
+# the config has neither they work as anywhere.
+set_ids() {
+	local wanted run='for f in uid gid caps; do /mnt/$f ids; done'
+	hostile '.process.user = {uid: 1000, gid: 1000}'
+	mkdir "$BUNDLE/files"
+	for f in uid gid caps; do cp "$ATTACKER" "$BUNDLE/files/$f"; done
+	chmod 4755 "$BUNDLE/files/uid"
+	chown 0:0 "$BUNDLE/files/gid" && chmod 2755 "$BUNDLE/files/gid"
+	if ! setcap cap_chown,cap_setuid+ep "$BUNDLE/files/caps" 2>"$WORK/setcap"; then
+		run=${run/ caps/}
+		skip "a file with capabilities" "setcap: $(<"$WORK/setcap")"
+	fi
+	set_config '.mounts += [{destination: "/mnt", type: "bind", source: "\($ENV.BUNDLE)/files", options: ["bind"]}]
+		| .process.capabilities = {bounding: ["CAP_CHOWN", "CAP_SETUID", "CAP_SETGID"]}'
+	wanted=$'1000 1000 0000000000000000\n1000 1000 0000000000000000\n1000 1000 0000000000000000'
+	[[ $run == *caps* ]] || wanted=${wanted%$'\n'*}
+	run_sh "$run"
+	is "noNewPrivileges: a user gains nothing by files of the image" "$OUT" "$wanted"
+	with_args /bin/sleep 60
+	ct_create && ct_start
+	is "... nor does who enters" "$(rt exec "$ID" /bin/sh -c "$run" 2>"$WORK/err" </dev/null)" "$wanted"
+	ct_drop
+	set_config '.process.noNewPrivileges = false'
+	run_sh "$run"
+	like "without it they do what they say" "$OUT" $'0 1000 00000000000000c1\n1000 0 0000000000000000*'
+	[[ $run != *caps* ]] || is "... and capabilities of files" "$(tail -n 1 <<<"$OUT")" "1000 1000 0000000000000081"
+	set_config '.mounts[-1].options += ["nosuid"]'
+	run_sh "$run"
+	is "nosuid: a user gains nothing by files of that mount" "$OUT" "$wanted"
+}
+
 self_exe
 overwrite "who enters is not overwritten" '[]'
 overwrite "who enters is not overwritten by one with CAP_SYS_ADMIN" '["CAP_SYS_ADMIN", "CAP_SYS_PTRACE"]'
 descriptors
 spying "who enters shows no folder of the host" '[]'
 libraries
+set_ids
