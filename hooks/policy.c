@@ -297,7 +297,7 @@ static int policy_file(struct policy_reader *q, int dir, const char *name, const
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return graft_refuse(q->e, EPERM, GRAFT_DOMAINS, "POLICY",
 				    "%s: is not a regular file", path);
-	int r = io_read_all(fd, POLICY_FILE_MAX, q->a, &text, &len);
+	int r = io_read_sized(fd, st.st_size, POLICY_FILE_MAX, q->a, &text, &len);
 	if (r < 0)
 		return graft_refuse(q->e, EINVAL, GRAFT_DOMAINS, "POLICY", "%s: %s", path,
 				    r == -EFBIG ? "is larger than 1 MiB" : err_name(-r));
@@ -353,8 +353,13 @@ int graft_policy_load(const struct host *h, struct arena *a, struct graft_policy
 		return graft_refuse(e, EPERM, GRAFT_DOMAINS, "POLICY", "/etc/greffon: %s",
 				    err_name(errno));
 	if (dir >= 0) {
-		autoclose int etc = policy_open(&q, h->root, "etc", O_PATH | O_DIRECTORY, "/etc");
-		int r = etc < 0 ? etc : trust_check(h, dir, "/etc/greffon", e);
+		struct stat etc;
+		if (fstatat(h->root, "etc", &etc, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(etc.st_mode))
+			return graft_refuse(e, EPERM, GRAFT_DOMAINS, "POLICY",
+					    "/etc: is not a directory");
+		int r = trust_check_stat(h, &etc, "/etc", e);
+		if (r == 0)
+			r = trust_check(h, dir, "/etc/greffon", e);
 		if (r == 0)
 			r = policy_file(&q, dir, "graft.json", "/etc/greffon/graft.json");
 		if (r == 0 || r == -ENOENT)

@@ -20,23 +20,29 @@ static bool trust_is_root(const struct host *h, const struct stat *st)
 	return st->st_uid == 0 || (h->in_userns && st->st_uid == TRUST_OVERFLOW_UID);
 }
 
+int trust_check_stat(const struct host *h, const struct stat *st, const char *path, struct err *e)
+{
+	if (h->captured)
+		return 0;
+	if (!trust_is_root(h, st))
+		return graft_refuse(e, EPERM, GRAFT_DOMAINS, "POLICY",
+				    "%s belongs to user %u; make it root's", path, st->st_uid);
+	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return graft_refuse(e, EPERM, GRAFT_DOMAINS, "POLICY",
+				    "%s may be written by others than its owner (mode %04o); take "
+				    "that away",
+				    path, (unsigned int)st->st_mode & 07777);
+	return 0;
+}
+
 int trust_check(const struct host *h, int fd, const char *path, struct err *e)
 {
 	struct stat st;
 
 	if (h->captured)
 		return 0;
-	if (fstat(fd, &st) < 0)
-		return err_sys(e, errno, "%s", path);
-	if (!trust_is_root(h, &st))
-		return graft_refuse(e, EPERM, GRAFT_DOMAINS, "POLICY",
-				    "%s belongs to user %u; make it root's", path, st.st_uid);
-	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return graft_refuse(e, EPERM, GRAFT_DOMAINS, "POLICY",
-				    "%s may be written by others than its owner (mode %04o); take "
-				    "that away",
-				    path, (unsigned int)st.st_mode & 07777);
-	return 0;
+	return fstat(fd, &st) < 0 ? err_sys(e, errno, "%s", path)
+				  : trust_check_stat(h, &st, path, e);
 }
 
 /* How far a path has been followed: path[0..done) is the folder `dir`, free of links. */

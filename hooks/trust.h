@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "hooks/graft.h"
 
 /*
@@ -8,7 +10,10 @@
  * may. In a captured tree nothing is granted, and its files are those of whoever unpacked it.
  */
 
-/* What fd is: root's, and writable by nobody else. -EPERM with path in the message. */
+/* What st tells of: root's, and writable by nobody else. -EPERM with path in the message. */
+int trust_check_stat(const struct host *h, const struct stat *st, const char *path, struct err *e);
+
+/* The same of what fd is: root's. */
 int trust_check(const struct host *h, int fd, const char *path, struct err *e);
 
 /*

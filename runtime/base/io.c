@@ -74,11 +74,14 @@ int io_read_virtual(int at, const char *name, enum io_virtual how, size_t max, s
 	return fd < 0 ? -errno : io_read_to_end(fd, how == IO_ONE_RECORD, max, a, out, NULL);
 }
 
-/* A file of a known size: a read for one byte more tells that it has not grown. */
-static int io_read_sized(int fd, size_t size, size_t max, struct arena *a, char **out,
-			 size_t *out_len)
+int io_read_sized(int fd, off_t told, size_t max, struct arena *a, char **out, size_t *out_len)
 {
+	/* sysfs tells a page for every file: only reading tells whether such a one is too big */
+	if (told <= 0 || (size_t)told > max)
+		return io_read_all(fd, max, a, out, out_len);
+	size_t size = (size_t)told;
 	char *buf = arena_alloc(a, size + 2);
+	/* a read for one byte more tells that it has not grown */
 	ssize_t n = read(fd, buf, size + 1);
 	if (n < 0)
 		return -errno;
@@ -111,10 +114,7 @@ int io_read_file(int at, const char *name, size_t max, struct arena *a, char **o
 		return -EISDIR;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	/* sysfs tells a page for every file: only reading tells whether such a one is too big */
-	return st.st_size > 0 && (size_t)st.st_size <= max
-		       ? io_read_sized(fd, (size_t)st.st_size, max, a, out, out_len)
-		       : io_read_all(fd, max, a, out, out_len);
+	return io_read_sized(fd, st.st_size, max, a, out, out_len);
 }
 
 ssize_t io_read_control(int at, const char *name, char *buf, size_t size)

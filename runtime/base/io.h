@@ -14,8 +14,12 @@ int io_write_all(int fd, const void *buf, size_t n);
  * is more than max, or -errno. *out_len may be NULL. */
 int io_read_all(int fd, size_t max, struct arena *a, char **out, size_t *out_len);
 
-/* The same of a file of procfs, sysfs or cgroupfs that the kernel shows as one record (status and
- * cgroup of a process, cgroup.controllers; not mountinfo, uid_map or cgroup.procs): a read that
+/* The same of a regular file, at its start, of which fstat(2) has told the size: one read, unless
+ * it has changed since. */
+int io_read_sized(int fd, off_t told, size_t max, struct arena *a, char **out, size_t *out_len);
+
+/* io_read_all() of a file of procfs, sysfs or cgroupfs that the kernel shows as one record (status
+ * and cgroup of a process, cgroup.controllers; not mountinfo, uid_map or cgroup.procs): a read that
  * does not fill the buffer has got the rest of it (seq_file.c), and none follows to see the end. */
 int io_read_whole(int fd, size_t max, struct arena *a, char **out);
 
