@@ -35,7 +35,7 @@ processes() { # those of the container, by its id in the command line or its bun
 }
 
 host_mounts() { # not those of other programs' scratch folders
-	awk -v w="$WORK/" '$5 !~ "^/(tmp|var|run|work)/" || index($5, w) == 1' /proc/self/mountinfo | cut -d' ' -f4-
+	awk -v w="$WORK/" '$5 !~ "^/(tmp|var|run)/" || index($5, w) == 1' /proc/self/mountinfo | cut -d' ' -f4-
 }
 
 no_processes() { [ -z "$(processes)" ]; }
@@ -88,6 +88,7 @@ stopped() { [ "$(status_of "$ID")" = stopped ]; }
 kills() {
 	local name=$1 from=$2 options=$3 stride=$4 total n wrong='' out runs=0
 	shift 4
+	[ -z "${GREFFON_VM:-}" ] || stride=$((stride * 6)) # emulated, a kill and what follows takes seconds
 	[ -z "${GREFFON_NIGHTLY:-}" ] || stride=1
 	prepared "$from" || { fail "$name" "the container can't be brought to '$from'"; return; }
 	step "$options" 0 "$@"
