@@ -8,7 +8,7 @@ if ! setpriv --reuid=65534 --regid=65534 --clear-groups unshare -Ur true 2>"$WOR
 	exit 0
 fi
 cp "$(command -v "${lib_runtime[0]}")" "$WORK/runtime"
-lib_runtime[0]=$WORK/runtime
+lib_runtime=("$WORK/runtime") # with no driver of cgroups, as there are none
 rt_options=(--cgroup-manager disabled)
 chown 65534:65534 "$STATE"
 chmod 700 "$STATE"
