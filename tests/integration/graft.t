@@ -44,7 +44,7 @@ nvidia_numbers() {
 	new_bundle "$deny" '.process.env += ["NVIDIA_VISIBLE_DEVICES=all"]'
 	opens "${numbers[0]}"
 	is "an image's environment grants nothing" "$(val /dev/nvidia0:rw)" EPERM
-	like "... which is told" "$(cat "$WORK/err")" "*NVIDIA_VISIBLE_DEVICES=all*[GRAFT-ENVIGNORED]*"
+	like "... which is told" "$(cat "$WORK/err")" "*NVIDIA_VISIBLE_DEVICES=all*\[GRAFT-ENVIGNORED]*"
 	new_bundle "$deny" "$(annotate gpu=all)" '.process.env += ["NVIDIA_VISIBLE_DEVICES=1"]'
 	opens "${numbers[0]}" "${numbers[1]}"
 	is "the environment narrows what the annotation asks for" \
@@ -64,11 +64,11 @@ requests() {
 	is "a profile brings its devices and its variables" "$OUT" "/dev/nvidia1:rw=ENXIO
 debug=WARN"
 	refuses "a GPU that does not exist is refused before anything is made" "$(annotate gpu=4)"
-	like "... with those that exist" "$(cat "$WORK/err")" "*nvidia0, nvidia1, nvidia2, nvidia3*[GRAFT-NOTFOUND]*"
+	like "... with those that exist" "$(cat "$WORK/err")" "*nvidia0, nvidia1, nvidia2, nvidia3*\[GRAFT-NOTFOUND]*"
 	refuses "a graft that the policy does not enable is refused" "$(annotate xpmem=true)"
-	like "... with the file's name" "$(cat "$WORK/err")" "*/etc/greffon/graft.json*[GRAFT-POLICY]*"
+	like "... with the file's name" "$(cat "$WORK/err")" "*/etc/greffon/graft.json*\[GRAFT-POLICY]*"
 	refuses "strict turns a note into an error" "$(annotate gpu=0 strict=true)" 'del(.linux.resources)'
-	like "... and says which" "$(cat "$WORK/err")" "*[GRAFT-FILTER]*"
+	like "... and says which" "$(cat "$WORK/err")" "*\[GRAFT-FILTER]*"
 }
 
 # In a machine that has verbs devices a driver answers for their numbers.
@@ -103,7 +103,7 @@ memlock() {
 		return
 	fi
 	refuses "memlock above what the runtime may give is refused" "$(annotate memlock=unlimited)"
-	like "... with the remedy" "$(cat "$WORK/err")" "*LimitMEMLOCK*[GRAFT-PERM]*"
+	like "... with the remedy" "$(cat "$WORK/err")" "*LimitMEMLOCK*\[GRAFT-PERM]*"
 }
 
 numbers_of_others() {
@@ -112,17 +112,17 @@ numbers_of_others() {
 	run_sh '/bin/probe open /dev/nvidia-uvm rw'
 	is "a node that the engine brings as well is no conflict" "$OUT" "/dev/nvidia-uvm:rw=ENXIO"
 	refuses "a number of another boot is refused, whoever brought it" ".linux.devices = [$uvm: 508}]"
-	like "... with both numbers" "$(cat "$WORK/err")" "*508*510*[GRAFT-STALE]*"
+	like "... with both numbers" "$(cat "$WORK/err")" "*508*510*\[GRAFT-STALE]*"
 	refuses "another device in a graft's place is refused" "$(annotate gpu=0)" \
 		'.linux.devices = [{path: "/dev/nvidia0", type: "c", major: 195, minor: 3}]'
-	like "... with its number and the host's" "$(cat "$WORK/err")" "*195:3*195:0*[GRAFT-CONFLICT]*"
+	like "... with its number and the host's" "$(cat "$WORK/err")" "*195:3*195:0*\[GRAFT-CONFLICT]*"
 }
 
 policy_files() {
 	local f=/etc/greffon/graft.json
 	chmod 666 "$f"
 	refuses "a policy that others may write grants nothing" "$(annotate gpu=0)"
-	like "... and is named" "$(cat "$WORK/err")" "*$f*[GRAFT-POLICY]*"
+	like "... and is named" "$(cat "$WORK/err")" "*$f*\[GRAFT-POLICY]*"
 	new_bundle
 	run_sh 'echo started'
 	is "... but who asks for nothing starts" "$OUT" started
@@ -138,12 +138,12 @@ policy_files() {
 	refuses "a policy that is a link grants nothing" "$(annotate gpu=0)"
 	rm "$f"
 	refuses "without a policy nothing is granted" "$(annotate gpu=0)"
-	like "... which the error says" "$(cat "$WORK/err")" "*no policy file*[GRAFT-POLICY]*"
+	like "... which the error says" "$(cat "$WORK/err")" "*no policy file*\[GRAFT-POLICY]*"
 	mv "$WORK/real.json" "$f"
 	echo '{"version": 1, "enabel": ["gpu"]}' >/etc/greffon/typo.json
 	mkdir /etc/greffon/graft.d && mv /etc/greffon/typo.json /etc/greffon/graft.d
 	refuses "a misspelt member is an error" "$(annotate gpu=0)"
-	like "... that names it" "$(cat "$WORK/err")" "*graft.d/typo.json*enabel*[GRAFT-POLICY]*"
+	like "... that names it" "$(cat "$WORK/err")" "*graft.d/typo.json*enabel*\[GRAFT-POLICY]*"
 	rm -r /etc/greffon/graft.d
 }
 

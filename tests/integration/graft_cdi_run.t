@@ -56,10 +56,10 @@ nvidia2 missing
 	is "without the policy's word names are the engine's" "$OUT" none
 	quad_policy '.cdi = {resolve: "on", allow: ["greffon.org/*"], deny: ["*=all"]}'
 	refuses "a name that the policy does not allow" "$deny" "$(asks nvidia.com/gpu=0)"
-	like "... says which policy" "$(cat "$WORK/err")" "*$policy does not allow 'nvidia.com/gpu=0' (cdi)*[GRAFT-DENIED]*"
+	like "... says which policy" "$(cat "$WORK/err")" "*$policy does not allow 'nvidia.com/gpu=0' (cdi)*\[GRAFT-DENIED]*"
 	refuses "one that it denies" "$deny" "$(asks greffon.org/gpu=all)"
 	refuses "one that is in no file" "$deny" "$(asks greffon.org/gpu=9)"
-	like "... with those that are" "$(cat "$WORK/err")" "*'greffon.org/gpu=9' is in no file of /etc/cdi, /var/run/cdi; of that kind are 0,*[GRAFT-NOTFOUND]*"
+	like "... with those that are" "$(cat "$WORK/err")" "*'greffon.org/gpu=9' is in no file of /etc/cdi, /var/run/cdi; of that kind are 0,*\[GRAFT-NOTFOUND]*"
 }
 
 edits() {
@@ -91,7 +91,7 @@ from-host
 	rm -f $cdi/yaml.yaml
 	document old '{"deviceNodes": [{"path": "/dev/nvidia-uvm", "type": "c", "major": 499, "minor": 0}]}'
 	refuses "a number of another boot" "$deny" "$(asks test.org/old=x)"
-	like "... with both numbers and the remedy" "$(cat "$WORK/err")" "*'/dev/nvidia-uvm' is c 499:0 there, but c 510:0 on this node; *[GRAFT-STALE]*"
+	like "... with both numbers and the remedy" "$(cat "$WORK/err")" "*'/dev/nvidia-uvm' is c 499:0 there, but c 510:0 on this node; *\[GRAFT-STALE]*"
 	document gone '{"deviceNodes": [{"path": "/dev/nvidia9"}]}'
 	refuses "a node that is gone" "$deny" "$(asks test.org/gone=x)"
 	document mount '{"mounts": [{"hostPath": "/etc/cdi-file", "containerPath": "/proc/x", "options": ["bind"]}]}'

@@ -104,10 +104,10 @@ ModifyDeviceFiles: 0*"
 		"*target=$nvidia kind=curtain*hides=gpus/0000:11:00.0*changes=params*graft gpu: policy curtain*"
 	jq '.curtain = ["amd"]' "$WORK/kept.json" >"$f"
 	refuses "a curtain that there is not is refused" "$(annotate gpu=0)"
-	like "... by the policy's member" "$(cat "$WORK/err")" "*curtain*'amd'*[GRAFT-POLICY]*"
+	like "... by the policy's member" "$(cat "$WORK/err")" "*curtain*'amd'*\[GRAFT-POLICY]*"
 	cp "$WORK/kept.json" "$f"
 	refuses "an unknown option is refused" "$(annotate 'gpu=0;curtains')"
-	like "... with those that there are" "$(cat "$WORK/err")" "*'curtain'*[GRAFT-VALUE]*"
+	like "... with those that there are" "$(cat "$WORK/err")" "*'curtain'*\[GRAFT-VALUE]*"
 }
 
 running() {
@@ -116,10 +116,10 @@ running() {
 	ct_create && ct_start
 	is "the record has it" "$(jq -c .curtain "$STATE/$ID/graft.json")" "[\"$nvidia\"]"
 	rt update --graft 'gpu=1;curtain' "$ID" >"$WORK/err" 2>&1 </dev/null
-	like "a running container gets no curtain" "$(cat "$WORK/err")" "*leave 'curtain' out*[GRAFT-HOT]*"
+	like "a running container gets no curtain" "$(cat "$WORK/err")" "*leave 'curtain' out*\[GRAFT-HOT]*"
 	rt update --graft gpu=1 "$ID" >"$WORK/err" 2>&1 </dev/null
 	is "... but another GPU" "$?" 0
-	like "... and is told what stays hidden" "$(cat "$WORK/err")" "*$nvidia*[GRAFT-HOT]*"
+	like "... and is told what stays hidden" "$(cat "$WORK/err")" "*$nvidia*\[GRAFT-HOT]*"
 	ct_drop
 }
 

@@ -97,7 +97,7 @@ running_programs() {
 rdma() {
 	up '.process.user = {uid: 1000, gid: 1000}'
 	ok "an adapter for a user" change --graft rdma=mlx5_0 --graft memlock=65536
-	like "what running processes can't get is told" "$(cat "$WORK/err")" "*groups*exec*[GRAFT-HOT]*memlock*prlimit*[GRAFT-HOT]*"
+	like "what running processes can't get is told" "$(cat "$WORK/err")" "*groups*exec*\[GRAFT-HOT]*memlock*prlimit*\[GRAFT-HOT]*"
 	is "... and exec's do" "$(inside 'id -G; ulimit -l; /bin/probe open /dev/infiniband/uverbs0 rw' | sed 's/=0$/=ENXIO/')" \
 		"1000 27 64 /dev/infiniband/uverbs0:rw=ENXIO"
 	ok "memlock goes alone" change --ungraft memlock
@@ -111,9 +111,9 @@ refusals() {
 	local f=/etc/greffon/graft.json
 	up "$(annotate gpu=0)"
 	refused_change "a device that does not exist" --graft gpu=7
-	like "... names the option" "$(cat "$WORK/err")" "*--graft gpu*[GRAFT-NOTFOUND]*"
+	like "... names the option" "$(cat "$WORK/err")" "*--graft gpu*\[GRAFT-NOTFOUND]*"
 	refused_change "what the policy does not enable" --graft xpmem=true
-	like "... names the file" "$(cat "$WORK/err")" "*$f*[GRAFT-POLICY]*"
+	like "... names the file" "$(cat "$WORK/err")" "*$f*\[GRAFT-POLICY]*"
 	refused_change "an unknown key" --graft gup=0
 	refused_change "a word without a value" --graft gpu
 	refused_change "a key twice" --graft gpu=1 --graft gpu=2

@@ -68,7 +68,7 @@ libraries() {
 	is "the loader finds the driver's library and what it needs, with and without a version" \
 		"$(val libcuda.so.1) $(val libcuda.so)" "dependency dependency"
 	is "one that the image's C library can't carry is left out" "$(val libnvidia-ml.so.1)" missing
-	like "... which a note tells, with what is lacking" "$(cat "$WORK/err")" "*TOMORROW_9.9*[GRAFT-GLIBC]*"
+	like "... which a note tells, with what is lacking" "$(cat "$WORK/err")" "*TOMORROW_9.9*\[GRAFT-GLIBC]*"
 	is "an image that had no cache has an empty one afterwards" "$(stat -c %s "$ROOTFS/etc/ld.so.cache")" 0
 
 	new_bundle "$deny" "$(annotate gpu=0)" '.root.readonly = true'
@@ -87,7 +87,7 @@ libraries() {
 	new_bundle "$deny" "$(annotate gpu=0)"
 	run_sh 'ls -A /dev | grep -c greffon'
 	is "an image without a C library gets devices only" "$OUT" 0
-	like "... which a note tells" "$(cat "$WORK/err")" "*no glibc*[GRAFT-GLIBC]*"
+	like "... which a note tells" "$(cat "$WORK/err")" "*no glibc*\[GRAFT-GLIBC]*"
 
 	new_bundle "$deny" "$(annotate gpu=0)"
 	glibc_image

@@ -34,9 +34,9 @@ namespaces() {
 	new_bundle "$deny" "$(annotate rdma=rxe0)" "$net"
 	run_sh "$opens"
 	is "in one of the container's own it does not" "$OUT" "/dev/infiniband/uverbs0:rw=EPERM"
-	like "... which a note tells" "$(cat "$WORK/err")" "*ask for ';move'*[GRAFT-NETNS]*"
+	like "... which a note tells" "$(cat "$WORK/err")" "*ask for ';move'*\[GRAFT-NETNS]*"
 	refuses "a move into the host's namespace is refused" "$(annotate 'rdma=rxe0;move')"
-	like "... with the reason" "$(cat "$WORK/err")" "*the runtime's own network namespace*[GRAFT-NETNS]*"
+	like "... with the reason" "$(cat "$WORK/err")" "*the runtime's own network namespace*\[GRAFT-NETNS]*"
 	new_bundle "$deny" "$(annotate 'rdma=rxe0;move')" "$net"
 	write_config
 	like "greffon plan tells the move" "$(rt plan -b "$BUNDLE" 2>&1 | grep move=)" "rdma *move=rxe0 *graft rdma: annotation*"
@@ -45,7 +45,7 @@ namespaces() {
 immovable() {
 	refuses "a device that the kernel can't move is refused, and nothing is left" "$deny" "$(annotate 'rdma=rxe0;move')" "$net"
 	like "... in one line with the remedy" "$(grep -v MEMLOCK "$WORK/err")" \
-		"greffon: create *moving 'rxe0': its driver can't move it*[GRAFT-NETNS]"
+		"greffon: create *moving 'rxe0': its driver can't move it*\[GRAFT-NETNS]"
 	is "... and the device is where it was" "$(home)" 1
 	skip "a device moves and comes back" "this kernel ($(uname -r)) can't move Soft-RoCE: $(<"$WORK/why")"
 }

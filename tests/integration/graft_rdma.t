@@ -84,7 +84,7 @@ locked_memory() {
 	verbs_bundle "$small" "$(annotate rdma=rxe0)"
 	with_args ibv_rc_pingpong -d rxe0 -g 1 -s 4194304 10.9.0.9
 	ct_run
-	like "a small memlock limit is told" "$(cat "$WORK/err")" "*65536 bytes*[GRAFT-MEMLOCK]*"
+	like "a small memlock limit is told" "$(cat "$WORK/err")" "*65536 bytes*\[GRAFT-MEMLOCK]*"
 	like "... and is in the way of RDMA" "$(cat "$WORK/err")" "*Couldn't register MR*"
 	verbs_bundle "$small" "$(annotate rdma=rxe0 memlock=unlimited)"
 	with_args ibv_rc_pingpong -d rxe0 -g 1 -s 4194304 10.9.0.9

@@ -160,7 +160,7 @@ asked() {
 	local f=$records/one.json
 	mkdir -p "$records/sub" && chmod 755 "$records"
 	refuses "a record where no policy allows one is refused" "$(annotate gpu=0 record="$f")"
-	like "... with the remedy" "$(cat "$WORK/err")" "*recordFolders*[GRAFT-DENIED]*"
+	like "... with the remedy" "$(cat "$WORK/err")" "*recordFolders*\[GRAFT-DENIED]*"
 	policy ".recordFolders = [\"$records\"]"
 	glibc_bundle "$(annotate gpu=0 record="$f")"
 	ct_create
@@ -170,7 +170,7 @@ asked() {
 	ct_drop
 	ok "... and outlives the container" jq -e .graftRecord "$f"
 	refuses "a record never takes the place of a file" "$(annotate gpu=0 record="$f")"
-	like "... which is told" "$(cat "$WORK/err")" "*exists*[GRAFT-RECORD]*"
+	like "... which is told" "$(cat "$WORK/err")" "*exists*\[GRAFT-RECORD]*"
 	ok "... and that file is as it was" jq -e .graftRecord "$f"
 	new_bundle "$deny" "$(annotate gpu=0 gpu.caps=utility record="$records/sub/run.json")"
 	run_sh 'exit 0'
