@@ -472,8 +472,14 @@ child_has() { # DIRECTORY FILE: of a cgroup below it
 }
 
 r=linux.resources
-begin '.linux.cgroupsPath = "\($ENV.CG)/deep/\($ENV.ID)"'
-host 'linux.cgroupsPath' 'cat "/proc/$PID/cgroup"' "*$CG/deep/$ID*"
+export DEEP=$CG/deep/
+deep=$DEEP
+if [ -n "$lib_systemd" ]; then
+	DEEP=$(basename "$CG" .slice)-deep.slice
+	deep=$CG/$DEEP/p- DEEP+=:p:
+fi
+begin '.linux.cgroupsPath = "\($ENV.DEEP)\($ENV.ID)"'
+host 'linux.cgroupsPath' 'cat "/proc/$PID/cgroup"' "*$deep$ID*"
 end
 
 limit "$r.cpu.shares" '{cpu: {shares: 512}}' cpu cpu.shares 512 cpu.weight '@(20|59)'
