@@ -83,9 +83,10 @@ new_bundle '.mounts |= map(select(.destination | startswith("/dev") or startswit
 	{destination: "/sys", type: "sysfs", source: "first", options: ["ro"]},
 	{destination: "/sys", type: "sysfs", source: "second", options: ["nosuid"]},
 	{destination: "/sys/fs/cgroup", type: "tmpfs", source: "third", options: ["mode=755", "ro"]}]'
-# a plain user's container has a sysfs of its own with a network namespace only
+# a plain user's container has a sysfs of its own with a network namespace only, and binds of the host's nodes
 [ -z "$lib_rootless" ] || set_config '.linux.namespaces += [{type: "network"}]'
-run_sh 'test -c /dev/null && test -c /dev/pts/ptmx && test -d /sys/class && grep -E " /(dev|sys)[ /]" /proc/self/mounts | cut -d" " -f1,2'
+run_sh 'test -c /dev/null && test -c /dev/pts/ptmx && test -d /sys/class &&
+	grep -E " /(dev|sys)[ /]" /proc/self/mounts | grep -vE " /dev/(null|zero|full|random|urandom|tty) " | cut -d" " -f1,2'
 is "the upper of two is the one in use" "$(xargs <<<"$OUT")" \
 	"first /dev second /dev devpts /dev/pts first /sys second /sys third /sys/fs/cgroup"
 
