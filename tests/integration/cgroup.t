@@ -140,7 +140,7 @@ below() {
 		is "exec $arguments: refused" $? 255
 		like "exec $arguments: named" "$(<"$WORK/err")" "*--cgroup: $text*"
 	done <<-END
-		--cgroup none|adding pid to $(dirname "$cpu")/*/none/cgroup.procs: no such file
+		--cgroup none|adding pid to /sys/fs/cgroup/*/none/cgroup.procs: no such file
 		--cgroup memory:both|adding pid to $own/both/cgroup.procs: no such file
 		--cgroup nothing:both|unknown controller 'nothing'
 		--cgroup ..|.. is not a sub cgroup path
