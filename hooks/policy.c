@@ -339,6 +339,18 @@ static void policy_defaults(struct graft_policy *p)
 	};
 }
 
+static int policy_etc(const struct host *h, struct err *e)
+{
+	struct stat st;
+	int why = fstatat(h->root, "etc", &st, AT_SYMLINK_NOFOLLOW) < 0 ? errno
+		  : S_ISDIR(st.st_mode)					? 0
+									: ENOTDIR;
+
+	return why == 0
+		       ? trust_check_stat(h, &st, "/etc", e)
+		       : graft_refuse(e, EPERM, GRAFT_DOMAINS, "POLICY", "/etc: %s", err_name(why));
+}
+
 int graft_policy_load(const struct host *h, struct arena *a, struct graft_policy *out,
 		      struct err *e)
 {
@@ -353,11 +365,7 @@ int graft_policy_load(const struct host *h, struct arena *a, struct graft_policy
 		return graft_refuse(e, EPERM, GRAFT_DOMAINS, "POLICY", "/etc/greffon: %s",
 				    err_name(errno));
 	if (dir >= 0) {
-		struct stat etc;
-		if (fstatat(h->root, "etc", &etc, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(etc.st_mode))
-			return graft_refuse(e, EPERM, GRAFT_DOMAINS, "POLICY",
-					    "/etc: is not a directory");
-		int r = trust_check_stat(h, &etc, "/etc", e);
+		int r = policy_etc(h, e);
 		if (r == 0)
 			r = trust_check(h, dir, "/etc/greffon", e);
 		if (r == 0)

@@ -147,7 +147,7 @@ libraries() {
 # Set-user-id, set-group-id and capabilities of an image's files: noNewPrivileges and nosuid keep them from working, and where
 # the config has neither they work as anywhere.
 set_ids() {
-	local wanted run='for f in uid gid caps; do /mnt/$f ids; done'
+	local f wanted run='for f in uid gid caps; do /mnt/$f ids; done'
 	hostile '.process.user = {uid: 1000, gid: 1000}'
 	mkdir "$BUNDLE/files"
 	for f in uid gid caps; do cp "$ATTACKER" "$BUNDLE/files/$f"; done
