@@ -68,16 +68,25 @@ char *arena_strdup(struct arena *a, const char *s)
 
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
+	struct arena_block *b = a->block;
+	size_t room = b == NULL ? 0 : b->size - b->used;
+	char *text = b == NULL ? NULL : b->bytes + b->used;
 	va_list ap, again;
 
+	/* most texts fit where the next allocation starts: they are formatted once */
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap);
+	int n = vsnprintf(text, room, fmt, ap);
 	va_end(ap);
 	if (n < 0)
 		arena_oom();
-	char *text = arena_alloc(a, (size_t)n + 1);
-	(void)vsnprintf(text, (size_t)n + 1, fmt, again);
+	if ((size_t)n < room) {
+		size_t taken = ((size_t)n + 1 + 15) & ~(size_t)15;
+		b->used += taken < room ? taken : room;
+	} else {
+		text = arena_alloc(a, (size_t)n + 1);
+		(void)vsnprintf(text, (size_t)n + 1, fmt, again);
+	}
 	va_end(again);
 	return text;
 }
