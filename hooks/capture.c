@@ -309,8 +309,10 @@ int graft_capture(const struct host *h, bool anonymize, struct arena *a, struct 
 	c.key = anonymize ? key : NULL;
 	tree_open(&c.t, h, a);
 	int r = inventory_discover(h, devices, a, &watch, &inv, e);
-	if (r < 0)
+	if (r < 0) {
+		tree_done(&c.t);
 		return r;
+	}
 	/* what makes a tree of a node, also of one without any device */
 	(void)capture_path(&c, "proc");
 	(void)capture_path(&c, "sys");
@@ -321,5 +323,6 @@ int graft_capture(const struct host *h, bool anonymize, struct arena *a, struct 
 	capture_mountinfo(&c);
 	capture_manifest(&c, &inv);
 	capture_sort(&c);
+	tree_done(&c.t);
 	return 0;
 }

@@ -130,4 +130,5 @@ void cdi_check(const struct host *h, const struct cdi_files *files, struct arena
 			check_edits(&q, s->devices[k].edits);
 		}
 	}
+	tree_done(&q.t);
 }

@@ -178,7 +178,7 @@ int inventory_discover(const struct host *h, unsigned int domains, struct arena 
 	static const unsigned int nvidia = GRAFT_BIT(GRAFT_GPU) | GRAFT_BIT(GRAFT_IMEX) |
 					   GRAFT_BIT(GRAFT_NVSWITCH) | GRAFT_BIT(GRAFT_GDRCOPY) |
 					   GRAFT_BIT(GRAFT_GDS);
-	struct tree t;
+	autotree struct tree t = {0};
 
 	*out = (struct graft_inventory){.domains = domains};
 	if (domains == 0)

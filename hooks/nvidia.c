@@ -67,11 +67,11 @@ static void nvidia_params(const struct tree *t, struct graft_node *n)
 	} keys[] = {{"DeviceFileMode", 0777},
 		    {"DeviceFileUID", UINT32_MAX - 1},
 		    {"DeviceFileGID", UINT32_MAX - 1}};
-	const char *text = tree_read(t, NVIDIA_PROC "/params");
 	uint64_t v[3] = {0666, 0, 0};
 
 	if (!n->missing)
 		return;
+	const char *text = tree_read(t, NVIDIA_PROC "/params");
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		const char *field = nvidia_field(t->a, text, keys[i].key);
 		uint64_t number;
@@ -90,16 +90,16 @@ static void nvidia_node(const struct tree *t, const char *name, unsigned int maj
 	nvidia_params(t, out);
 }
 
-static void nvidia_drm(const struct tree *t, struct graft_device *dev)
+/* at: the function's folder in sysfs */
+static void nvidia_drm(const struct tree *t, struct graft_device *dev, const char *at)
 {
-	struct tree_list drm = tree_list(t, "sys/bus/pci/devices/%s/drm", dev->place.bdf);
+	struct tree_list drm = tree_list(t, "%s/drm", at);
 
 	for (size_t i = 0; i < drm.n; i++) {
 		struct graft_node node;
 		dev_t number;
 
-		if (!tree_dev(t, &number, "sys/bus/pci/devices/%s/drm/%s/dev", dev->place.bdf,
-			      drm.v[i]))
+		if (!tree_dev(t, &number, "%s/drm/%s/dev", at, drm.v[i]))
 			continue;
 		tree_node_of(t, "/dev/dri", drm.v[i], number, &node);
 		if (!node.missing)
@@ -107,8 +107,9 @@ static void nvidia_drm(const struct tree *t, struct graft_device *dev)
 	}
 }
 
-static void nvidia_gpu(const struct tree *t, struct graft_inventory *inv, unsigned int major,
-		       const char *bdf)
+/* functions: the folder of all of PCI's */
+static void nvidia_gpu(const struct tree *t, const struct tree *functions,
+		       struct graft_inventory *inv, unsigned int major, const char *bdf)
 {
 	const char *text = tree_read(t, NVIDIA_PROC "/gpus/%s/information", bdf);
 	const char *excluded = nvidia_field(t->a, text, "GPU Excluded");
@@ -122,7 +123,8 @@ static void nvidia_gpu(const struct tree *t, struct graft_inventory *inv, unsign
 	struct graft_device *dev = inventory_add(inv, t->a, GRAFT_GPU, name);
 	dev->model = nvidia_field(t->a, text, "Model");
 	dev->driver = "nvidia";
-	dev->place = place_of(t, tree_link(t, "sys/bus/pci/devices/%s", bdf));
+	const char *at = tree_link(functions, "%s", bdf);
+	dev->place = place_of(t, at);
 	dev->place.bdf = bdf;
 	const char *uuid = nvidia_field(t->a, text, "GPU UUID");
 	if (nvidia_is_uuid(uuid))
@@ -130,7 +132,8 @@ static void nvidia_gpu(const struct tree *t, struct graft_inventory *inv, unsign
 	inventory_alias(dev, t->a, bdf);
 	nvidia_node(t, name, major, (unsigned int)minor, &node);
 	inventory_node(dev, t->a, GRAFT_ROLE_DEVICE, &node);
-	nvidia_drm(t, dev);
+	if (at != NULL)
+		nvidia_drm(t, dev, at);
 	if (excluded != NULL && strcmp(excluded, "Yes") == 0)
 		dev->unavailable = "the administrator excluded it from use";
 }
@@ -184,6 +187,7 @@ static void nvidia_gpus(const struct tree *t, struct graft_inventory *inv)
 {
 	size_t from = inv->device.n;
 	struct tree_list gpus = tree_list(t, NVIDIA_PROC "/gpus");
+	autotree struct tree functions = tree_in(t, "sys/bus/pci/devices");
 	int major = tree_major(t, "nvidia");
 
 	if (major < 0)
@@ -191,7 +195,7 @@ static void nvidia_gpus(const struct tree *t, struct graft_inventory *inv)
 	if (major < 0)
 		major = NVIDIA_MAJOR;
 	for (size_t i = 0; i < gpus.n; i++)
-		nvidia_gpu(t, inv, (unsigned int)major, gpus.v[i]);
+		nvidia_gpu(t, &functions, inv, (unsigned int)major, gpus.v[i]);
 	if (inv->device.n == from)
 		return;
 	inventory_sort(inv, from);
@@ -199,7 +203,7 @@ static void nvidia_gpus(const struct tree *t, struct graft_inventory *inv)
 	nvidia_commons(t, inv, (unsigned int)major);
 	nvidia_facts(t, inv);
 	nvidia_mig_discover(t, inv);
-	nvidia_view_discover(t, inv);
+	nvidia_view_discover(t, inv, &gpus);
 }
 
 /* WSL 2: one node for all GPUs of the machine below, libraries where Windows puts them. */

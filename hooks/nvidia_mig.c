@@ -91,7 +91,7 @@ static void mig_gpu(const struct tree *t, struct graft_inventory *inv, size_t gp
 
 void nvidia_mig_discover(const struct tree *t, struct graft_inventory *inv)
 {
-	size_t n = inv->device.n;
+	size_t n = tree_exists(t, MIG_CAPS) ? inv->device.n : 0;
 
 	for (size_t i = 0; i < n; i++)
 		if (inv->device.v[i].domain == GRAFT_GPU)

@@ -68,12 +68,12 @@ static void view_capabilities(const struct tree *t, struct graft_inventory *inv,
 			view_instance(t, view, inv->device.v[i].name, (int)i);
 }
 
-void nvidia_view_discover(const struct tree *t, struct graft_inventory *inv)
+void nvidia_view_discover(const struct tree *t, struct graft_inventory *inv,
+			  const struct tree_list *gpus)
 {
 	static const char *const parts[] = {"params", "gpus", "capabilities"};
 	struct graft_view *view = inventory_view(inv, t->a, GRAFT_GPU, "/" VIEW_ROOT);
 	struct tree_list names = tree_list(t, VIEW_ROOT);
-	struct tree_list gpus = tree_list(t, VIEW_ROOT "/gpus");
 
 	view->content = view_params(t);
 	view->file = view->content != NULL ? parts[0] : NULL;
@@ -84,8 +84,8 @@ void nvidia_view_discover(const struct tree *t, struct graft_inventory *inv)
 		if (!part)
 			inventory_view_entry(view, t->a, names.v[i], GRAFT_VIEW_ALL);
 	}
-	for (size_t i = 0; i < gpus.n; i++)
-		inventory_view_entry(view, t->a, arena_printf(t->a, "gpus/%s", gpus.v[i]),
-				     view_gpu(inv, gpus.v[i]));
+	for (size_t i = 0; i < gpus->n; i++)
+		inventory_view_entry(view, t->a, arena_printf(t->a, "gpus/%s", gpus->v[i]),
+				     view_gpu(inv, gpus->v[i]));
 	view_capabilities(t, inv, view);
 }

@@ -15,20 +15,24 @@
 #define RDMA_MAD "sys/class/infiniband_mad"
 #define RDMA_CLASS "sys/class/infiniband"
 
-static void rdma_ports(const struct tree *t, struct graft_device *dev, const char *ibdev)
+/* The names in the three folders, and whose each one is. */
+struct rdma_names {
+	struct tree_list verbs, mad, ib;
+	const char **mad_of; /* the RDMA device of each of mad's, NULL: of none */
+};
+
+/* ib: the device's folder in sysfs, here and below */
+static void rdma_ports(const struct tree *t, struct graft_device *dev, const struct tree *ib)
 {
-	struct tree_list ports = tree_list(t, RDMA_CLASS "/%s/ports", ibdev);
-	const char *type = tree_read(t, RDMA_CLASS "/%s/hca_type", ibdev), *layer = NULL;
+	const char *type = tree_read(ib, "hca_type"), *layer = NULL, *state;
 
 	dev->active = false;
-	for (size_t i = 0; i < ports.n; i++) {
-		const char *state =
-			tree_read(t, RDMA_CLASS "/%s/ports/%s/state", ibdev, ports.v[i]);
-
-		dev->active = dev->active || (state != NULL && strstr(state, "ACTIVE") != NULL);
+	/* a channel adapter's ports count from 1, without holes (rdma_start_port()) */
+	for (unsigned int port = 1; (state = tree_read(ib, "ports/%u/state", port)) != NULL;
+	     port++) {
+		dev->active = dev->active || strstr(state, "ACTIVE") != NULL;
 		if (layer == NULL)
-			layer = tree_read(t, RDMA_CLASS "/%s/ports/%s/link_layer", ibdev,
-					  ports.v[i]);
+			layer = tree_read(ib, "ports/%u/link_layer", port);
 	}
 	if (type != NULL && type[0] == '\0')
 		type = NULL;
@@ -39,11 +43,11 @@ static void rdma_ports(const struct tree *t, struct graft_device *dev, const cha
 }
 
 /* Of the same function; a soft device (rxe, siw) names its one netdev beside its GIDs instead. */
-static void rdma_netdevs(const struct tree *t, struct graft_device *dev, const char *ibdev)
+static void rdma_netdevs(const struct tree *t, struct graft_device *dev, const struct tree *ib,
+			 const char *ibdev)
 {
 	struct tree_list net = tree_list(t, RDMA_CLASS "/%s/device/net", ibdev);
-	const char *soft =
-		net.n > 0 ? NULL : tree_read(t, RDMA_CLASS "/%s/ports/1/gid_attrs/ndevs/0", ibdev);
+	const char *soft = net.n > 0 ? NULL : tree_read(ib, "ports/1/gid_attrs/ndevs/0");
 
 	if (soft != NULL && soft[0] != '\0' && strchr(soft, '\n') == NULL)
 		*ARENA_PUSH(t->a, &net) = soft;
@@ -53,14 +57,19 @@ static void rdma_netdevs(const struct tree *t, struct graft_device *dev, const c
 		inventory_alias(dev, t->a, arena_printf(t->a, "net:%s", net.v[i]));
 }
 
-static void rdma_describe(const struct tree *t, struct graft_device *dev, const char *ibdev)
+/* False: there is no such device. */
+static bool rdma_describe(const struct tree *t, struct graft_device *dev, const char *ibdev)
 {
-	const char *guid = tree_read(t, RDMA_CLASS "/%s/node_guid", ibdev);
+	autotree struct tree ib = tree_in(t, RDMA_CLASS "/%s", ibdev);
 
-	rdma_ports(t, dev, ibdev);
+	if (ib.root < 0)
+		return false;
+	const char *guid = tree_read(&ib, "node_guid");
+	rdma_ports(t, dev, &ib);
 	if (guid != NULL)
 		inventory_alias(dev, t->a, arena_printf(t->a, "guid:%s", guid));
-	rdma_netdevs(t, dev, ibdev);
+	rdma_netdevs(t, dev, &ib, ibdev);
+	return true;
 }
 
 static void rdma_place(const struct tree *t, struct graft_device *dev, const char *link)
@@ -72,25 +81,27 @@ static void rdma_place(const struct tree *t, struct graft_device *dev, const cha
 	inventory_alias(dev, t->a, dev->place.bdf);
 }
 
-static void rdma_uverbs(const struct tree *t, struct graft_inventory *inv, const char *name)
+/* class: the folder of all uverbs */
+static void rdma_uverbs(const struct tree *t, const struct tree *class, struct graft_inventory *inv,
+			const char *name)
 {
 	struct graft_node node;
 	dev_t number;
-	const char *ibdev = tree_read(t, RDMA_VERBS "/%s/ibdev", name);
+	const char *link = tree_link(class, "%s", name);
+	const char *at = link != NULL ? link : arena_printf(t->a, RDMA_VERBS "/%s", name);
 
-	if (!tree_dev(t, &number, RDMA_VERBS "/%s/dev", name))
+	if (!tree_dev(t, &number, "%s/dev", at))
 		return;
+	const char *ibdev = tree_read(t, "%s/ibdev", at);
 	bool named = ibdev != NULL && ibdev[0] != '\0' && strpbrk(ibdev, "/\n\t ") == NULL;
 	struct graft_device *dev = inventory_add(inv, t->a, GRAFT_RDMA, named ? ibdev : name);
 	if (named)
 		inventory_alias(dev, t->a, name);
-	rdma_place(t, dev, tree_link(t, RDMA_VERBS "/%s", name));
+	rdma_place(t, dev, link);
 	tree_node_of(t, "/dev/infiniband", name, number, &node);
 	inventory_node(dev, t->a, GRAFT_ROLE_DEVICE, &node);
-	if (named && tree_exists(t, RDMA_CLASS "/%s", ibdev)) {
-		rdma_describe(t, dev, ibdev);
+	if (named && rdma_describe(t, dev, ibdev))
 		return;
-	}
 	dev->active = false;
 	dev->unavailable = "the kernel shows no RDMA device behind it here; it may be in another "
 			   "network namespace";
@@ -105,30 +116,31 @@ static bool rdma_has(const struct graft_inventory *inv, size_t from, const char 
 }
 
 /* Devices without a uverbs: the module of the character devices is not there. */
-static void rdma_without_verbs(const struct tree *t, struct graft_inventory *inv, size_t from)
+static void rdma_without_verbs(const struct tree *t, struct graft_inventory *inv, size_t from,
+			       const struct tree_list *all)
 {
-	struct tree_list all = tree_list(t, RDMA_CLASS);
-
-	for (size_t i = 0; i < all.n; i++) {
-		if (rdma_has(inv, from, all.v[i]))
+	for (size_t i = 0; i < all->n; i++) {
+		if (rdma_has(inv, from, all->v[i]))
 			continue;
-		struct graft_device *dev = inventory_add(inv, t->a, GRAFT_RDMA, all.v[i]);
-		rdma_place(t, dev, tree_link(t, RDMA_CLASS "/%s", all.v[i]));
-		rdma_describe(t, dev, all.v[i]);
+		struct graft_device *dev = inventory_add(inv, t->a, GRAFT_RDMA, all->v[i]);
+		rdma_place(t, dev, tree_link(t, RDMA_CLASS "/%s", all->v[i]));
+		(void)rdma_describe(t, dev, all->v[i]);
 		dev->unavailable = "it has no uverbs device; load the module ib_uverbs";
 	}
 }
 
 /* umadN and issmN say which device and port they are of. */
-static void rdma_mad(const struct tree *t, struct graft_inventory *inv, size_t from)
+static void rdma_mad(const struct tree *t, struct graft_inventory *inv, size_t from,
+		     struct rdma_names *names)
 {
-	struct tree_list all = tree_list(t, RDMA_MAD);
-
-	for (size_t i = 0; i < all.n; i++) {
-		const char *name = all.v[i], *ibdev = tree_read(t, RDMA_MAD "/%s/ibdev", name);
+	names->mad_of = arena_array(t->a, names->mad.n, sizeof(*names->mad_of));
+	for (size_t i = 0; i < names->mad.n; i++) {
+		const char *name = names->mad.v[i];
+		const char *ibdev = tree_read(t, RDMA_MAD "/%s/ibdev", name);
 		struct graft_node node;
 		dev_t number;
 
+		names->mad_of[i] = ibdev;
 		if (ibdev == NULL || !tree_dev(t, &number, RDMA_MAD "/%s/dev", name))
 			continue;
 		tree_node_of(t, "/dev/infiniband", name, number, &node);
@@ -166,45 +178,41 @@ static int rdma_owner(const struct graft_inventory *inv, size_t from, const char
 	return GRAFT_VIEW_NONE;
 }
 
-/* The folders by which libraries and tools find RDMA devices, shared by all containers of a node
+/* A folder by which libraries and tools find RDMA devices, shared by all containers of a node
  * in mode "shared". */
-static void rdma_views(const struct tree *t, struct graft_inventory *inv, size_t from)
+static void rdma_view(const struct tree *t, struct graft_inventory *inv, size_t from,
+		      const char *class, const struct tree_list *names, const char *const *of)
 {
-	static const char *const classes[] = {RDMA_CLASS, RDMA_VERBS, RDMA_MAD};
-
-	for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
-		struct tree_list names = tree_list(t, "%s", classes[i]);
-		struct graft_view *view =
-			names.n == 0 ? NULL
-				     : inventory_view(inv, t->a, GRAFT_RDMA,
-						      arena_printf(t->a, "/%s", classes[i]));
-
-		for (size_t k = 0; k < names.n; k++) {
-			bool mad = strcmp(classes[i], RDMA_MAD) == 0;
-			const char *of =
-				mad ? tree_read(t, RDMA_MAD "/%s/ibdev", names.v[k]) : names.v[k];
-			int owner = of == NULL || strcmp(of, "abi_version") == 0
-					    ? GRAFT_VIEW_ALL
-					    : rdma_owner(inv, from, of);
-			inventory_view_entry(view, t->a, names.v[k], owner);
-		}
+	if (names->n == 0)
+		return;
+	struct graft_view *view =
+		inventory_view(inv, t->a, GRAFT_RDMA, arena_printf(t->a, "/%s", class));
+	for (size_t k = 0; k < names->n; k++) {
+		int owner = of[k] == NULL || strcmp(of[k], "abi_version") == 0
+				    ? GRAFT_VIEW_ALL
+				    : rdma_owner(inv, from, of[k]);
+		inventory_view_entry(view, t->a, names->v[k], owner);
 	}
 }
 
 void rdma_discover(const struct tree *t, struct graft_inventory *inv)
 {
 	size_t from = inv->device.n;
-	struct tree_list verbs = tree_list(t, RDMA_VERBS);
+	autotree struct tree class = tree_in(t, RDMA_VERBS);
+	struct rdma_names names = {tree_list(t, RDMA_VERBS), tree_list(t, RDMA_MAD),
+				   tree_list(t, RDMA_CLASS), NULL};
 	struct graft_node cm;
 	dev_t number;
 
-	for (size_t i = 0; i < verbs.n; i++)
-		rdma_uverbs(t, inv, verbs.v[i]);
-	rdma_without_verbs(t, inv, from);
+	for (size_t i = 0; i < names.verbs.n; i++)
+		rdma_uverbs(t, &class, inv, names.verbs.v[i]);
+	rdma_without_verbs(t, inv, from, &names.ib);
 	inventory_sort(inv, from);
-	rdma_mad(t, inv, from);
+	rdma_mad(t, inv, from, &names);
 	rdma_mellanox(t, inv, from);
-	rdma_views(t, inv, from);
+	rdma_view(t, inv, from, RDMA_CLASS, &names.ib, names.ib.v);
+	rdma_view(t, inv, from, RDMA_VERBS, &names.verbs, names.verbs.v);
+	rdma_view(t, inv, from, RDMA_MAD, &names.mad, names.mad_of);
 	if (tree_dev(t, &number, "sys/class/misc/rdma_cm/dev")) {
 		tree_node_of(t, "/dev/infiniband", "rdma_cm", number, &cm);
 		inventory_common(inv, t->a, GRAFT_RDMA, GRAFT_ROLE_CONTROL, &cm);

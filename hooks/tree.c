@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/io.h"
+#include "base/num.h"
 #include "host/host.h"
 #include "sys/path.h"
 
@@ -46,25 +47,68 @@ static char *tree_clean(char *text)
 	return text + strspn(text, " \n\t");
 }
 
+/* From the tree's root, as capture has it. */
+static const char *tree_whole(const struct tree *t, const char *path)
+{
+	return t->at == NULL ? path : arena_printf(t->a, "%s/%s", t->at, path);
+}
+
 static void tree_saw(const struct tree *t, const char *path, bool names)
 {
 	if (t->watch != NULL)
-		t->watch->saw(t->watch->arg, path, names);
+		t->watch->saw(t->watch->arg, tree_whole(t, path), names);
+}
+
+/* What the kernel makes up when it is read has no size, no owner but root, and an attribute of
+ * sysfs or of NVIDIA's driver comes whole in one read (Documentation/filesystems/sysfs.rst): three
+ * calls a file, of which a node has hundreds. In a captured tree anything may stand there. */
+static bool tree_is_attribute(const struct tree *t, const char *path)
+{
+	const char *from = t->at != NULL ? t->at : path;
+
+	return !t->captured &&
+	       (strncmp(from, "sys/", 4) == 0 || strncmp(from, "proc/driver/", 12) == 0);
 }
 
 static const char *tree_read_path(const struct tree *t, const char *path)
 {
+	char head[4096];
 	struct stat st;
 	char *text;
 
 	tree_saw(t, path, false);
 	autoclose int fd =
 		path_open(t->root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, NULL);
-
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	if (fd < 0)
+		return NULL;
+	if (tree_is_attribute(t, path)) {
+		ssize_t n = read(fd, head, sizeof(head) - 1);
+		if (n < 0)
+			return NULL;
+		if ((size_t)n < sizeof(head) - 1) {
+			head[n] = '\0';
+			return arena_strdup(t->a, tree_clean(head));
+		}
+		if (lseek(fd, 0, SEEK_SET) < 0)
+			return NULL;
+	}
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
 	    io_read_all(fd, TREE_FILE_MAX, t->a, &text, NULL) < 0)
 		return NULL;
 	return tree_clean(text);
+}
+
+struct tree tree_in(const struct tree *t, const char *fmt, ...)
+{
+	struct tree in = *t;
+
+	TREE_PATH(path, fmt);
+	in.root = fits ? path_open(t->root, path, O_PATH | O_DIRECTORY | O_CLOEXEC, NULL) : FD_NONE;
+	in.at = arena_strdup(t->a, tree_whole(t, path));
+	in.folder = NULL;
+	if (in.root >= 0)
+		tree_saw(t, path, false);
+	return in;
 }
 
 const char *tree_read(const struct tree *t, const char *fmt, ...)
@@ -97,12 +141,6 @@ bool tree_exists(const struct tree *t, const char *fmt, ...)
 	return fd >= 0;
 }
 
-static void closedir_done(DIR **d)
-{
-	if (*d != NULL)
-		(void)closedir(*d);
-}
-
 static int tree_by_number(const void *x, const void *y)
 {
 	return strverscmp(*(const char *const *)x, *(const char *const *)y);
@@ -124,16 +162,25 @@ struct tree_list tree_list(const struct tree *t, const char *fmt, ...)
 	struct tree_list list = {0};
 	autoclose int fd =
 		fits ? path_open(t->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, NULL) : FD_NONE;
-	__attribute__((cleanup(closedir_done))) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
+	_Alignas(struct dirent64) char buf[8192];
+	ssize_t n = 0;
 
-	if (dir == NULL)
+	if (fd < 0)
 		return list;
 	tree_saw(t, path, true);
-	(void)fd_take(&fd);
-	while (list.n < TREE_NAMES_MAX && (entry = readdir(dir)) != NULL)
-		if (tree_is_name(entry->d_name))
-			*ARENA_PUSH(t->a, &list) = arena_strdup(t->a, entry->d_name);
+	while (list.n < TREE_NAMES_MAX && (n = getdents64(fd, buf, sizeof(buf))) > 0) {
+		for (ssize_t at = 0; at < n && list.n < TREE_NAMES_MAX;) {
+			const struct dirent64 *entry = (const void *)(buf + at);
+
+			if (tree_is_name(entry->d_name))
+				*ARENA_PUSH(t->a, &list) = arena_strdup(t->a, entry->d_name);
+			at += entry->d_reclen;
+		}
+		/* sysfs and procfs stop only where a name does not fit any more */
+		if (tree_is_attribute(t, path) &&
+		    (size_t)n + sizeof(struct dirent64) <= sizeof(buf))
+			break;
+	}
 	if (list.n > 1)
 		qsort(list.v, list.n, sizeof(*list.v), tree_by_number);
 	return list;
@@ -165,12 +212,20 @@ const char *tree_join(struct arena *a, const char *dir, const char *text)
 	return out;
 }
 
+/* A name alone needs no walk. */
+static ssize_t tree_readlink(const struct tree *t, const char *path, char *text, size_t size)
+{
+	if (strchr(path, '/') == NULL)
+		return readlinkat(t->root, path, text, size);
+	autoclose int fd = path_open_nofollow(t->root, path, O_PATH | O_CLOEXEC, NULL);
+	return fd < 0 ? -1 : readlinkat(fd, "", text, size);
+}
+
 /* The text of the link at path, cleaned. */
 static const char *tree_link_text(const struct tree *t, const char *path)
 {
 	char text[PATH_MAX];
-	autoclose int fd = path_open_nofollow(t->root, path, O_PATH | O_CLOEXEC, NULL);
-	ssize_t n = fd < 0 ? -1 : readlinkat(fd, "", text, sizeof(text));
+	ssize_t n = tree_readlink(t, path, text, sizeof(text));
 
 	if (n <= 0 || n == sizeof(text))
 		return NULL;
@@ -183,12 +238,12 @@ const char *tree_link(const struct tree *t, const char *fmt, ...)
 {
 	TREE_PATH(path, fmt);
 	const char *text = fits ? tree_link_text(t, path) : NULL;
-	char *slash = strrchr(path, '/');
+	const char *whole = text == NULL ? NULL : tree_whole(t, path);
+	const char *slash = whole == NULL ? NULL : strrchr(whole, '/');
 
-	if (text == NULL || slash == NULL)
-		return NULL;
-	*slash = '\0';
-	return tree_join(t->a, path, text);
+	return slash == NULL
+		       ? NULL
+		       : tree_join(t->a, arena_strndup(t->a, whole, (size_t)(slash - whole)), text);
 }
 
 const char *tree_link_base(const struct tree *t, const char *fmt, ...)
@@ -204,13 +259,14 @@ bool tree_dev(const struct tree *t, dev_t *out, const char *fmt, ...)
 {
 	TREE_PATH(path, fmt);
 	const char *text = fits ? tree_read_path(t, path) : NULL;
-	unsigned int major, minor;
-	char rest;
+	const char *colon = text == NULL ? NULL : strchr(text, ':');
+	uint64_t major, minor;
 
-	if (text == NULL || sscanf(text, "%u:%u%c", &major, &minor, &rest) != 2 || major > 0xfff ||
-	    minor > 0xfffff)
+	if (colon == NULL ||
+	    num_u64(arena_strndup(t->a, text, (size_t)(colon - text)), 0xfff, &major) < 0 ||
+	    num_u64(colon + 1, 0xfffff, &minor) < 0)
 		return false;
-	*out = makedev(major, minor);
+	*out = makedev((unsigned int)major, (unsigned int)minor);
 	return true;
 }
 
@@ -222,6 +278,35 @@ int tree_major(const struct tree *t, const char *driver)
 	return -1;
 }
 
+/* Nodes are many and their folders few. */
+static int tree_folder(const struct tree *t, const char *path, size_t len)
+{
+	struct tree_folders *f = t->folder;
+
+	for (size_t i = 0; i < ARRAY_LEN(f->v); i++)
+		if (f->v[i].path != NULL && strncmp(f->v[i].path, path, len) == 0 &&
+		    f->v[i].path[len] == '\0')
+			return f->v[i].fd;
+	struct tree_folder *x = &f->v[f->next++ % ARRAY_LEN(f->v)];
+	fd_done(&x->fd);
+	x->path = arena_strndup(t->a, path, len);
+	x->fd = path_open(t->root, x->path, O_PATH | O_DIRECTORY | O_CLOEXEC, NULL);
+	return x->fd;
+}
+
+/* What stands at a node's path itself. */
+static bool tree_stat(const struct tree *t, const char *path, struct stat *st)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (t->folder != NULL && slash != NULL && slash > path) {
+		int fd = tree_folder(t, path, (size_t)(slash - path));
+		return fd >= 0 && fstatat(fd, slash + 1, st, AT_SYMLINK_NOFOLLOW) == 0;
+	}
+	autoclose int fd = path_open_nofollow(t->root, path, O_PATH | O_CLOEXEC, NULL);
+	return fd >= 0 && fstat(fd, st) == 0;
+}
+
 bool tree_node(const struct tree *t, const char *path, struct graft_node *out)
 {
 	struct stat st;
@@ -231,9 +316,7 @@ bool tree_node(const struct tree *t, const char *path, struct graft_node *out)
 			*out = t->node.v[i];
 			return true;
 		}
-	autoclose int fd =
-		t->captured ? FD_NONE : path_open_nofollow(t->root, path, O_PATH | O_CLOEXEC, NULL);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode))
+	if (t->captured || !tree_stat(t, path, &st) || !S_ISCHR(st.st_mode))
 		return false;
 	*out = (struct graft_node){.path = arena_strdup(t->a, path),
 				   .dev = st.st_rdev,
@@ -335,7 +418,19 @@ static void tree_read_nodes(struct tree *t)
 void tree_open(struct tree *t, const struct host *h, struct arena *a)
 {
 	*t = (struct tree){.root = h->root, .captured = h->captured, .a = a};
+	t->folder = arena_new(a, struct tree_folders);
+	for (size_t i = 0; i < ARRAY_LEN(t->folder->v); i++)
+		t->folder->v[i].fd = FD_NONE;
 	tree_read_majors(t);
 	if (t->captured)
 		tree_read_nodes(t);
+}
+
+void tree_done(struct tree *t)
+{
+	if (t->at != NULL)
+		fd_done(&t->root);
+	for (size_t i = 0; t->folder != NULL && i < ARRAY_LEN(t->folder->v); i++)
+		fd_done(&t->folder->v[i].fd);
+	t->folder = NULL;
 }

@@ -28,10 +28,21 @@ struct tree_watch {
 	void *arg;
 };
 
+/* The folders of the nodes last asked for. */
+struct tree_folders {
+	struct tree_folder {
+		const char *path;
+		int fd; /* FD_NONE: there is none of that path */
+	} v[3];		/* /dev, /dev/dri and /dev/infiniband at the same time */
+	size_t next;	/* to be replaced */
+};
+
 struct tree {
-	int root; /* borrowed */
+	int root;	/* borrowed, but of a folder that tree_in() opened */
+	const char *at; /* the way there from the whole tree's root; NULL: this is the whole tree */
 	bool captured;
 	struct arena *a;
+	struct tree_folders *folder;	/* NULL: none is kept */
 	const struct tree_watch *watch; /* NULL: nobody */
 	struct graft_nodes node;	/* of nodes.tsv */
 	struct tree_majors {		/* "Character devices:" of /proc/devices */
@@ -45,6 +56,15 @@ struct tree {
 
 /* Reads /proc/devices, and nodes.tsv of a captured tree. What is malformed in them is left out. */
 void tree_open(struct tree *t, const struct host *h, struct arena *a);
+
+/* Closes what is kept open: folders, once nodes were asked for, and what tree_in() opened. */
+void tree_done(struct tree *t);
+
+#define autotree __attribute__((cleanup(tree_done)))
+
+/* A folder as a tree of its own, for what lies below it: no link leads out of it, and each way is
+ * short. Of nodes only the whole tree knows. root < 0: there is no such folder. */
+struct tree tree_in(const struct tree *t, const char *fmt, ...) PRINTF(2, 3);
 
 /* DIR joined with the text of a link in it, components ".." taken back. NULL: it leads above the
  * root. */
@@ -99,8 +119,9 @@ int place_compare(const struct graft_place *x, const char *x_name, const struct 
 
 void nvidia_discover(const struct tree *t, struct graft_inventory *inv, unsigned int domains);
 void nvidia_mig_discover(const struct tree *t, struct graft_inventory *inv);
-/* What the driver shows of all GPUs; after the two above. */
-void nvidia_view_discover(const struct tree *t, struct graft_inventory *inv);
+/* What the driver shows of all GPUs, the folders of which are `gpus`; after the two above. */
+void nvidia_view_discover(const struct tree *t, struct graft_inventory *inv,
+			  const struct tree_list *gpus);
 /* IMEX channels, NVSwitch, GDRCopy, GPUDirect Storage. */
 void nvidia_extra_discover(const struct tree *t, struct graft_inventory *inv, unsigned int domains);
 void amd_discover(const struct tree *t, struct graft_inventory *inv);

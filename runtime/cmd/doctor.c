@@ -476,6 +476,7 @@ static int doctor_run(const struct cmd_global *g, const void *options, int n, ch
 	if (o->format != NULL && !json && strcmp(o->format, "text") != 0)
 		return err_set(e, EINVAL, "--format: '%.100s' is neither text nor json", o->format);
 	int r = doctor_examine(&d, o, e);
+	tree_done(&d.t);
 	host_done(&d.h);
 	if (r < 0)
 		return r;

@@ -66,6 +66,64 @@ Test(graft_tree, reading_is_bounded, .timeout = 20)
 	fixture_done(&f);
 }
 
+/* On the node itself a read that does not fill the buffer ends an attribute. */
+Test(graft_tree, attributes_of_the_node_are_read_to_their_end, .timeout = 20)
+{
+	static const size_t sizes[] = {4094, 4095, 4096, 4097, 60000};
+	struct graft_fixture f;
+	char *text;
+
+	fixture_new(&f);
+	f.host.captured = false;
+	text = arena_alloc(&f.arena, 70001);
+	memset(text, 'x', 70000);
+	fixture_bytes(&f, "sys/large", text, 70000);
+	fixture_file(&f, "sys/a", "  \033[2Jred? line\n");
+	fixture_file(&f, "sys/empty", "");
+	cr_assert_eq(mkdir(fixture_path(&f, "sys/folder"), 0755), 0);
+	struct tree t = open_tree_of(&f);
+	cr_assert_str_eq(tree_read(&t, "sys/a"), "?[2Jred? line");
+	cr_assert_str_eq(tree_read(&t, "sys/empty"), "");
+	cr_assert_null(tree_read(&t, "sys/folder"));
+	cr_assert_null(tree_read(&t, "sys/large"));
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		fixture_bytes(&f, "sys/sized", text, sizes[i]);
+		cr_assert_eq(strlen(tree_read(&t, "sys/sized")), sizes[i]);
+	}
+	fixture_done(&f);
+}
+
+Test(graft_tree, a_folder_is_a_tree_of_its_own)
+{
+	struct graft_fixture f;
+
+	fixture_new(&f);
+	fixture_file(&f, "sys/secret", "out");
+	fixture_file(&f, "sys/devices/pci0/nic/guid", "in");
+	fixture_link(&f, "sys/devices/pci0/nic/driver", "../../../bus/mlx5_core");
+	fixture_link(&f, "sys/devices/pci0/nic/out", "../../../secret");
+	fixture_link(&f, "sys/devices/pci0/nic/absolute", "/guid");
+	fixture_link(&f, "sys/nic", "devices/pci0/nic");
+	struct tree t = open_tree_of(&f);
+	autotree struct tree nic = tree_in(&t, "sys/devices/%s", "pci0/nic");
+	cr_assert_geq(nic.root, 0);
+	cr_assert_str_eq(tree_read(&nic, "guid"), "in");
+	cr_assert_str_eq(tree_read(&nic, "absolute"), "in");
+	cr_assert_null(tree_read(&nic, "out"));
+	cr_assert_null(tree_read(&nic, "../../../secret"));
+	cr_assert_str_eq(tree_link(&nic, "driver"), "sys/bus/mlx5_core");
+	cr_assert_str_eq(tree_link_base(&nic, "driver"), "mlx5_core");
+	cr_assert_eq(tree_list(&nic, ".").n, 4);
+	autotree struct tree linked = tree_in(&t, "sys/nic");
+	cr_assert_str_eq(tree_read(&linked, "guid"), "in");
+	autotree struct tree none = tree_in(&t, "sys/nothing");
+	cr_assert_lt(none.root, 0);
+	cr_assert_null(tree_read(&none, "guid"));
+	cr_assert_null(tree_link(&none, "driver"));
+	cr_assert_eq(tree_list(&none, ".").n, 0);
+	fixture_done(&f);
+}
+
 Test(graft_tree, a_folder_lists_numbers_as_numbers_and_no_odd_names)
 {
 	struct graft_fixture f;
