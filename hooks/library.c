@@ -22,32 +22,53 @@ static bool library_is_libc(const char *name)
 	return strncmp(name, "ld-linux", 8) == 0 || strncmp(name, "ld64.so", 7) == 0;
 }
 
-/* "libcuda.so" with version "580.95": libcuda.so.580.95 in a folder that has a libcuda.so.*, or in
- * the usual ones; without a version: what the host's loader has for the name, or for one that
- * begins with it. */
-static const char *library_of_driver(const struct library_job *w, const struct graft_library *l,
-				     struct elf *out)
+/* Where the host's loader has a library of which name is the beginning: the file in that folder,
+ * or, when file is NULL, that library itself. */
+static const char *library_beside(const struct library_job *w, const char *name, const char *file,
+				  struct elf *out)
 {
 	int32_t flags = ldcache_flags(w->image.machine, w->image.class);
-	size_t n = strlen(l->name);
-	const char *file =
-		l->version == NULL ? l->name : arena_printf(w->a, "%s.%s", l->name, l->version);
+	size_t n = strlen(name);
 
 	for (size_t i = 0; i < w->host.cache.n; i++) {
 		const struct ldcache_entry *x = &w->host.cache.v[i];
-		const char *slash = strrchr(x->path, '/');
 
-		if (x->flags != flags || strncmp(x->name, l->name, n) != 0 ||
-		    (x->name[n] != '.' && x->name[n] != '\0') || slash == NULL)
+		if (x->flags != flags || strncmp(x->name, name, n) != 0 ||
+		    (x->name[n] != '.' && x->name[n] != '\0') || strchr(x->path, '/') == NULL)
 			continue;
-		const char *path = l->version == NULL
+		const char *path = file == NULL
 					   ? x->path
-					   : arena_printf(w->a, "%.*s/%s", (int)(slash - x->path),
+					   : arena_printf(w->a, "%.*s/%s",
+							  (int)(strrchr(x->path, '/') - x->path),
 							  x->path, file);
 		if (library_tree_read(&w->host, path, out))
 			return path;
 	}
-	return library_tree_in_folders(&w->host, file, out);
+	return NULL;
+}
+
+/* "libcuda.so" with version "580.95": libcuda.so.580.95 in the folder that the driver's others were
+ * found in, in a folder that has a libcuda.so.*, or in the usual ones; without a version: what the
+ * host's loader has for the name, or for one that begins with it. */
+static const char *library_of_driver(struct library_job *w, const struct graft_library *l,
+				     struct elf *out)
+{
+	const char *file =
+		l->version == NULL ? NULL : arena_printf(w->a, "%s.%s", l->name, l->version);
+	const char *path = NULL;
+
+	if (file != NULL && w->driver != NULL) {
+		path = arena_printf(w->a, "%s/%s", w->driver, file);
+		if (library_tree_read(&w->host, path, out))
+			return path;
+	}
+	path = library_beside(w, l->name, file, out);
+	/* what a driver may lack is not looked for where none of it is */
+	if (path == NULL && (w->driver == NULL || !l->optional))
+		path = library_tree_in_folders(&w->host, file != NULL ? file : l->name, out);
+	if (path != NULL && file != NULL && w->driver == NULL)
+		w->driver = arena_strndup(w->a, path, (size_t)(strrchr(path, '/') - path));
+	return path;
 }
 
 static const char *library_program(const struct library_job *w, const char *name, struct elf *out)

@@ -57,6 +57,7 @@ struct library_job {
 	const struct host *h;
 	const struct graft_image *to;
 	struct library_tree host, image;
+	const char *driver; /* the folder of the host's driver; NULL: not found yet */
 	struct graft_edits *ed;
 	struct arena *a;
 	struct library_files {

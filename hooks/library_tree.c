@@ -67,6 +67,7 @@ void library_tree_open(struct library_tree *t, int root, struct arena *a)
 	t->machine = library_machine();
 	t->class = 64;
 	t->cache = (struct ldcache){0};
+	t->known = arena_new(a, struct library_known);
 	autoclose int fd = library_tree_fd(t, LIBRARY_CACHE, LIBRARY_FLAGS);
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 	    io_read_all(fd, LIBRARY_CACHE_MAX, a, &text, &len) == 0 &&
@@ -123,14 +124,22 @@ const char *library_tree_in_folders(const struct library_tree *t, const char *na
 
 const char *library_tree_find(const struct library_tree *t, const char *name, struct elf *out)
 {
-	const struct ldcache_entry *x =
-		ldcache_find(&t->cache, ldcache_flags(t->machine, t->class), name);
-
 	if (strchr(name, '/') != NULL)
 		return NULL;
-	if (x != NULL && library_tree_read(t, x->path, out))
-		return x->path;
-	return library_tree_in_folders(t, name, out);
+	for (size_t i = 0; i < t->known->n; i++)
+		if (strcmp(t->known->v[i].name, name) == 0) {
+			*out = t->known->v[i].elf;
+			return t->known->v[i].path;
+		}
+	const struct ldcache_entry *x =
+		ldcache_find(&t->cache, ldcache_flags(t->machine, t->class), name);
+	const char *path = x != NULL && library_tree_read(t, x->path, out)
+				   ? x->path
+				   : library_tree_in_folders(t, name, out);
+	if (path == NULL)
+		*out = (struct elf){0};
+	*ARENA_PUSH(t->a, t->known) = (struct library_found){name, path, *out};
+	return path;
 }
 
 /* A folder of a list, of n bytes, with $ORIGIN replaced. */

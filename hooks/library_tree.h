@@ -19,12 +19,22 @@ struct library_bind {
 	const char *target, *source; /* absolute, in the container and on the host */
 };
 
+/* Names that were asked for: each library of a driver needs the same few. */
+struct library_known {
+	struct library_found {
+		const char *name, *path; /* NULL: there is none */
+		struct elf elf;
+	} * v;
+	size_t n, cap;
+};
+
 struct library_tree {
 	int root; /* O_PATH, borrowed */
 	int host; /* ... of "/", for the binds; FD_NONE: none */
 	const struct library_bind *bind;
 	size_t n_bind;
 	struct ldcache cache; /* empty: it has none, or none that can be read */
+	struct library_known *known;
 	struct arena *a;
 	int machine, class; /* of libraries that count: EM_*, 32 or 64 */
 };
