@@ -368,6 +368,11 @@ struct graft_policy {
 int graft_policy_load(const struct host *h, struct arena *a, struct graft_policy *out,
 		      struct err *e);
 
+/* The same for a config that asks for nothing, to which a policy matters only where it has
+ * something for everybody: files in which the word `always` can't stand are not parsed. */
+int graft_policy_always(const struct host *h, struct arena *a, struct graft_policy *out,
+			struct err *e);
+
 /* ---- what will be done (hooks/edits.c) ---- */
 
 struct graft_edit_device {

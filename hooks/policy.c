@@ -30,10 +30,11 @@ struct policy_reader {
 	struct arena *a;
 	struct graft_policy *out;
 	struct err *e;
+	bool always; /* only that is wanted of it */
 };
 
 static int policy_open(const struct policy_reader *q, int at, const char *name, int flags,
-		       const char *path)
+		       const char *path, struct stat *st)
 {
 	int fd = openat(at, name, flags | O_NOFOLLOW | O_CLOEXEC);
 
@@ -42,7 +43,8 @@ static int policy_open(const struct policy_reader *q, int at, const char *name, 
 			       ? -ENOENT
 			       : graft_refuse(q->e, EPERM, GRAFT_DOMAINS, "POLICY", "%s: %s", path,
 					      errno == ELOOP ? "is a link" : err_name(errno));
-	int r = trust_check(q->h, fd, path, q->e);
+	int r = fstat(fd, st) < 0 ? err_sys(q->e, errno, "%s", path)
+				  : trust_check_stat(q->h, st, path, q->e);
 	if (r < 0)
 		fd_done(&fd);
 	return r < 0 ? r : fd;
@@ -284,30 +286,38 @@ static int policy_parse(struct policy_reader *q, const char *text, size_t len, c
 	return 0;
 }
 
+/* Whether a text could have a member `always`; one in escapes counts as one. */
+static bool policy_may_say_always(const char *text, size_t len)
+{
+	return memmem(text, len, "always", 6) != NULL || memchr(text, '\\', len) != NULL;
+}
+
 /* -ENOENT: there is none. */
 static int policy_file(struct policy_reader *q, int dir, const char *name, const char *path)
 {
-	autoclose int fd = policy_open(q, dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, path);
 	struct stat st;
+	autoclose int fd = policy_open(q, dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, path, &st);
 	char *text;
 	size_t len;
 
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	if (!S_ISREG(st.st_mode))
 		return graft_refuse(q->e, EPERM, GRAFT_DOMAINS, "POLICY",
 				    "%s: is not a regular file", path);
 	int r = io_read_sized(fd, st.st_size, POLICY_FILE_MAX, q->a, &text, &len);
 	if (r < 0)
 		return graft_refuse(q->e, EINVAL, GRAFT_DOMAINS, "POLICY", "%s: %s", path,
 				    r == -EFBIG ? "is larger than 1 MiB" : err_name(-r));
-	return policy_parse(q, text, len, path);
+	return q->always && !policy_may_say_always(text, len) ? 0
+							      : policy_parse(q, text, len, path);
 }
 
 static int policy_folder(struct policy_reader *q, int etc)
 {
+	struct stat st;
 	autoclose int dir =
-		policy_open(q, etc, "graft.d", O_RDONLY | O_DIRECTORY, "/etc/greffon/graft.d");
+		policy_open(q, etc, "graft.d", O_RDONLY | O_DIRECTORY, "/etc/greffon/graft.d", &st);
 
 	if (dir < 0)
 		return dir == -ENOENT ? 0 : dir;
@@ -351,10 +361,10 @@ static int policy_etc(const struct host *h, struct err *e)
 		       : graft_refuse(e, EPERM, GRAFT_DOMAINS, "POLICY", "/etc: %s", err_name(why));
 }
 
-int graft_policy_load(const struct host *h, struct arena *a, struct graft_policy *out,
-		      struct err *e)
+static int policy_load(const struct host *h, bool always, struct arena *a, struct graft_policy *out,
+		       struct err *e)
 {
-	struct policy_reader q = {h, a, out, e};
+	struct policy_reader q = {h, a, out, e, always};
 
 	policy_defaults(out);
 	out->record_any = !host_is_privileged(h);
@@ -382,4 +392,16 @@ int graft_policy_load(const struct host *h, struct arena *a, struct graft_policy
 		out->mad = out->uvm_tools = out->sockets = true;
 	}
 	return 0;
+}
+
+int graft_policy_load(const struct host *h, struct arena *a, struct graft_policy *out,
+		      struct err *e)
+{
+	return policy_load(h, false, a, out, e);
+}
+
+int graft_policy_always(const struct host *h, struct arena *a, struct graft_policy *out,
+			struct err *e)
+{
+	return policy_load(h, true, a, out, e);
 }

@@ -35,15 +35,31 @@ static bool resolve_asks(const struct graft_request *r)
 	       r->n_mount > 0 || r->note.n > 0;
 }
 
+/* Whether the config itself asks for nothing, whatever a policy lets it ask for. What can't be read
+ * asks. */
+static bool resolve_is_silent(const struct oci_config *c, struct arena *a,
+			      struct graft_request *request)
+{
+	static const struct graft_policy lax = {.env = GRAFT_ENV_ACCEPT,
+						.enable = (1U << GRAFT_DOMAINS) - 1};
+	struct err why = {0};
+
+	return graft_request_read(c, &lax, a, request, &why) == 0 && !resolve_asks(request);
+}
+
 /* A policy that can't be read grants nothing; who asks for nothing starts all the same. */
 static int resolve_load(const struct host *h, const struct oci_config *c, struct arena *a,
 			struct graft_policy *policy, struct graft_request *request, struct err *e)
 {
 	static const struct graft_policy nobody = {.source = "no policy file"};
+	bool silent = resolve_is_silent(c, a, request);
 	struct err why = {0};
 
-	if (graft_policy_load(h, a, policy, &why) == 0)
-		return graft_request_read(c, policy, a, request, e);
+	if ((silent ? graft_policy_always(h, a, policy, &why)
+		    : graft_policy_load(h, a, policy, &why)) == 0)
+		return silent && policy->n_always == 0
+			       ? 0
+			       : graft_request_read(c, policy, a, request, e);
 	*policy = nobody;
 	int r = graft_request_read(c, policy, a, request, e);
 	if (r == 0 && resolve_asks(request))

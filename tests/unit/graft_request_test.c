@@ -207,6 +207,41 @@ Test(graft_request, later_policy_files_win)
 	fixture_done(&f);
 }
 
+/* Whether graft_resolve() gives a config without annotations any device. */
+static bool unasked(const char *policy, const char *body)
+{
+	struct graft_fixture f;
+	struct graft_edits *edits;
+	struct oci_config *config;
+
+	node(&f, policy);
+	const char *text = arena_printf(&f.arena, "{\"ociVersion\":\"1.2.0\"%s}", body);
+	cr_assert_eq(oci_config_parse(text, strlen(text), &f.arena, &config, &f.e), 0);
+	cr_assert_eq(graft_resolve(&f.host, config, &f.arena, &edits, &f.e), 0, "%s", f.e.text);
+	bool some = edits != NULL && edits->device.n > 0;
+	fixture_done(&f);
+	return some;
+}
+
+/* Who asks for nothing gets what the policy has for everybody, and no more is read of it. */
+Test(graft_request, nothing_asked)
+{
+	static const char cuda[] = ",\"process\":{\"cwd\":\"/\",\"args\":[\"sh\"],"
+				   "\"env\":[\"NVIDIA_VISIBLE_DEVICES=all\"]}";
+
+	cr_assert_not(unasked(NULL, ""));
+	cr_assert_not(unasked(ENABLE "}", ""));
+	cr_assert(unasked(ENABLE ",\"always\":{\"gpu\":\"0\"}}", ""));
+	cr_assert(unasked(ENABLE ",\"\\u0061lways\":{\"gpu\":\"0\"}}", ""));
+	cr_assert_not(unasked(ENABLE ",\"always\":{\"gpu\":\"0\"}}",
+			      ",\"annotations\":{\"org.greffon.graft.none\":\"true\"}"));
+	cr_assert(unasked(ENABLE ",\"env\":\"accept\"}", cuda));
+	cr_assert_not(unasked(ENABLE ",\"env\":\"restrict\"}", cuda));
+	/* a file that grants nothing, broken or not, stands in nobody's way */
+	cr_assert_not(unasked("{\"version\":1,", ""));
+	cr_assert_not(unasked("{\"version\":1,\"always\":", ""));
+}
+
 Test(graft_request, memlock)
 {
 	struct graft_fixture f;
