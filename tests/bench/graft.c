@@ -96,6 +96,8 @@ int main(int argc, char **argv)
 	    bundle_load(&without.bundle, argv[2], NULL, &a, &e) < 0 ||
 	    bundle_load(&with.bundle, argv[3], NULL, &a, &e) < 0)
 		die(&e);
+	/* its nodes are real ones and its libraries files: nothing is left out */
+	without.host.captured = with.host.captured = false;
 	double *unasked = arena_array(&a, n, sizeof(double));
 	double *none = arena_array(&a, n, sizeof(double));
 	double *all = arena_array(&a, n, sizeof(double));
