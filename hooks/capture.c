@@ -297,7 +297,8 @@ int graft_capture(const struct host *h, bool anonymize, struct arena *a, struct 
 		  struct err *e)
 {
 	static const unsigned int devices =
-		((1U << GRAFT_DOMAINS) - 1) & ~(GRAFT_BIT(GRAFT_MPI) | GRAFT_BIT(GRAFT_PMI));
+		(((1U << GRAFT_DOMAINS) - 1) & ~(GRAFT_BIT(GRAFT_MPI) | GRAFT_BIT(GRAFT_PMI))) |
+		GRAFT_MAD;
 	struct capturer c = {.out = out};
 	const struct tree_watch watch = {capture_saw, &c};
 	uint8_t key[ANONYMIZE_KEY];

@@ -59,8 +59,10 @@ const char *graft_domain_name(enum graft_domain d);
 /* The domain of a name, or -1. */
 int graft_domain_find(const char *name, size_t len);
 
-/* A set of domains: bit GRAFT_BIT(d). */
+/* A set of domains: bit GRAFT_BIT(d). Beside that of rdma, GRAFT_MAD: its umad and issm nodes too,
+ * which few are granted. */
 #define GRAFT_BIT(d) (1U << (d))
+#define GRAFT_MAD GRAFT_BIT(GRAFT_DOMAINS)
 
 /* ---- what the node has (hooks/inventory.c, one file a domain) ---- */
 

@@ -195,7 +195,7 @@ int inventory_discover(const struct host *h, unsigned int domains, struct arena 
 	if ((domains & GRAFT_BIT(GRAFT_AMD)) != 0)
 		amd_discover(&t, out);
 	if ((domains & GRAFT_BIT(GRAFT_RDMA)) != 0)
-		rdma_discover(&t, out);
+		rdma_discover(&t, out, domains);
 	fabric_discover(&t, out, domains);
 	inventory_check(&t, out);
 	return 0;

@@ -129,27 +129,59 @@ static void rdma_without_verbs(const struct tree *t, struct graft_inventory *inv
 	}
 }
 
-/* umadN and issmN say which device and port they are of. */
-static void rdma_mad(const struct tree *t, struct graft_inventory *inv, size_t from,
-		     struct rdma_names *names)
+/* umadN and issmN say which device and port they are of. Where they lie in the folder of a function
+ * that one device is of, as with all adapters, their place says so too. class: the folder of all.
+ */
+static const char *rdma_mad_owner(const struct tree *t, const struct tree *class,
+				  const struct graft_inventory *inv, size_t from, const char *name)
 {
+	const char *link = tree_link(class, "%s", name), *owner = NULL;
+	unsigned int n = 0;
+
+	for (size_t i = from; link != NULL && i < inv->device.n; i++) {
+		const struct graft_device *dev = &inv->device.v[i];
+		const char *path = dev->place.path;
+		size_t len = path == NULL ? 0 : strlen(path);
+
+		if (len == 0 || strncmp(link, "sys/devices/", 12) != 0 ||
+		    strncmp(link + 12, path, len) != 0 ||
+		    strncmp(link + 12 + len, "/infiniband_mad/", 16) != 0)
+			continue;
+		owner = dev->name;
+		n++;
+	}
+	return n == 1 ? owner : tree_read(t, RDMA_MAD "/%s/ibdev", name);
+}
+
+static void rdma_mad_node(const struct tree *t, struct graft_inventory *inv, size_t from,
+			  const char *name, const char *ibdev)
+{
+	struct graft_node node;
+	dev_t number;
+
+	if (ibdev == NULL || !tree_dev(t, &number, RDMA_MAD "/%s/dev", name))
+		return;
+	tree_node_of(t, "/dev/infiniband", name, number, &node);
+	for (size_t k = from; k < inv->device.n; k++)
+		if (strcmp(inv->device.v[k].name, ibdev) == 0)
+			inventory_node(&inv->device.v[k], t->a,
+				       strncmp(name, "issm", 4) == 0 ? GRAFT_ROLE_SM
+								     : GRAFT_ROLE_MAD,
+				       &node);
+}
+
+static void rdma_mad(const struct tree *t, struct graft_inventory *inv, size_t from,
+		     struct rdma_names *names, bool nodes)
+{
+	autotree struct tree class = tree_in(t, RDMA_MAD);
+
 	names->mad_of = arena_array(t->a, names->mad.n, sizeof(*names->mad_of));
 	for (size_t i = 0; i < names->mad.n; i++) {
 		const char *name = names->mad.v[i];
-		const char *ibdev = tree_read(t, RDMA_MAD "/%s/ibdev", name);
-		struct graft_node node;
-		dev_t number;
 
-		names->mad_of[i] = ibdev;
-		if (ibdev == NULL || !tree_dev(t, &number, RDMA_MAD "/%s/dev", name))
-			continue;
-		tree_node_of(t, "/dev/infiniband", name, number, &node);
-		for (size_t k = from; k < inv->device.n; k++)
-			if (strcmp(inv->device.v[k].name, ibdev) == 0)
-				inventory_node(&inv->device.v[k], t->a,
-					       strncmp(name, "issm", 4) == 0 ? GRAFT_ROLE_SM
-									     : GRAFT_ROLE_MAD,
-					       &node);
+		names->mad_of[i] = rdma_mad_owner(t, &class, inv, from, name);
+		if (nodes)
+			rdma_mad_node(t, inv, from, name, names->mad_of[i]);
 	}
 }
 
@@ -195,7 +227,7 @@ static void rdma_view(const struct tree *t, struct graft_inventory *inv, size_t 
 	}
 }
 
-void rdma_discover(const struct tree *t, struct graft_inventory *inv)
+void rdma_discover(const struct tree *t, struct graft_inventory *inv, unsigned int domains)
 {
 	size_t from = inv->device.n;
 	autotree struct tree class = tree_in(t, RDMA_VERBS);
@@ -208,7 +240,7 @@ void rdma_discover(const struct tree *t, struct graft_inventory *inv)
 		rdma_uverbs(t, &class, inv, names.verbs.v[i]);
 	rdma_without_verbs(t, inv, from, &names.ib);
 	inventory_sort(inv, from);
-	rdma_mad(t, inv, from, &names);
+	rdma_mad(t, inv, from, &names, (domains & GRAFT_MAD) != 0);
 	rdma_mellanox(t, inv, from);
 	rdma_view(t, inv, from, RDMA_CLASS, &names.ib, names.ib.v);
 	rdma_view(t, inv, from, RDMA_VERBS, &names.verbs, names.verbs.v);

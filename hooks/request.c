@@ -390,5 +390,7 @@ unsigned int graft_request_domains(const struct graft_request *r)
 	for (int d = 0; d < GRAFT_DOMAINS; d++)
 		if (r->want[d].value != NULL)
 			domains |= GRAFT_BIT(d);
+	if (r->want[GRAFT_RDMA].value != NULL && strstr(r->want[GRAFT_RDMA].value, "mad") != NULL)
+		domains |= GRAFT_MAD;
 	return domains;
 }

@@ -125,7 +125,7 @@ void nvidia_view_discover(const struct tree *t, struct graft_inventory *inv,
 /* IMEX channels, NVSwitch, GDRCopy, GPUDirect Storage. */
 void nvidia_extra_discover(const struct tree *t, struct graft_inventory *inv, unsigned int domains);
 void amd_discover(const struct tree *t, struct graft_inventory *inv);
-void rdma_discover(const struct tree *t, struct graft_inventory *inv);
+void rdma_discover(const struct tree *t, struct graft_inventory *inv, unsigned int domains);
 void fabric_discover(const struct tree *t, struct graft_inventory *inv, unsigned int domains);
 
 /* ---- shared by them (hooks/inventory.c) ---- */

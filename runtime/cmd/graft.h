@@ -6,7 +6,7 @@
 
 /* Every domain that has devices. */
 #define GRAFT_ALL_DEVICES                                                                          \
-	(((1U << GRAFT_DOMAINS) - 1) & ~(GRAFT_BIT(GRAFT_MPI) | GRAFT_BIT(GRAFT_PMI)))
+	((((1U << GRAFT_DOMAINS) - 1) & ~(GRAFT_BIT(GRAFT_MPI) | GRAFT_BIT(GRAFT_PMI))) | GRAFT_MAD)
 
 /* The inventory for people: a table, then which devices sit near to each other. */
 const char *graft_list_text(const struct graft_inventory *inv, struct arena *a, size_t *out_len);

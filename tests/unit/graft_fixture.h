@@ -105,7 +105,8 @@ static inline void fixture_gpus(struct graft_fixture *f)
 
 static inline int fixture_discover(struct graft_fixture *f)
 {
-	return graft_discover(&f->host, (1U << GRAFT_DOMAINS) - 1, &f->arena, &f->inv, &f->e);
+	return graft_discover(&f->host, ((1U << GRAFT_DOMAINS) - 1) | GRAFT_MAD, &f->arena, &f->inv,
+			      &f->e);
 }
 
 /* body: what follows ociVersion in the config. */
