@@ -22,6 +22,18 @@ static bool library_is_libc(const char *name)
 	return strncmp(name, "ld-linux", 8) == 0 || strncmp(name, "ld64.so", 7) == 0;
 }
 
+/* A cache has thousands of names, of which nearly all differ in the first letters: no call for
+ * those.
+ */
+static bool library_begins(const char *s, const char *with)
+{
+	while (*with != '\0' && *s == *with) {
+		s++;
+		with++;
+	}
+	return *with == '\0';
+}
+
 /* Where the host's loader has a library of which name is the beginning: the file in that folder,
  * or, when file is NULL, that library itself. */
 static const char *library_beside(const struct library_job *w, const char *name, const char *file,
@@ -33,7 +45,7 @@ static const char *library_beside(const struct library_job *w, const char *name,
 	for (size_t i = 0; i < w->host.cache.n; i++) {
 		const struct ldcache_entry *x = &w->host.cache.v[i];
 
-		if (x->flags != flags || strncmp(x->name, name, n) != 0 ||
+		if (x->flags != flags || !library_begins(x->name, name) ||
 		    (x->name[n] != '.' && x->name[n] != '\0') || strchr(x->path, '/') == NULL)
 			continue;
 		const char *path = file == NULL

@@ -70,7 +70,7 @@ void library_tree_open(struct library_tree *t, int root, struct arena *a)
 	t->known = arena_new(a, struct library_known);
 	autoclose int fd = library_tree_fd(t, LIBRARY_CACHE, LIBRARY_FLAGS);
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    io_read_all(fd, LIBRARY_CACHE_MAX, a, &text, &len) == 0 &&
+	    io_read_sized(fd, st.st_size, LIBRARY_CACHE_MAX, a, &text, &len) == 0 &&
 	    ldcache_parse(text, len, a, &t->cache, &why) < 0)
 		t->cache = (struct ldcache){0};
 }
