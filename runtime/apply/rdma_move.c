@@ -10,6 +10,7 @@
 #include "host/host.h"
 #include "state/record.h"
 #include "sys/netlink.h"
+#include "sys/sys.h"
 
 #define RDMA_GET RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, RDMA_NLDEV_CMD_GET)
 #define RDMA_SET RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, RDMA_NLDEV_CMD_SET)
@@ -154,11 +155,24 @@ int rdma_move_apply(const struct plan *p, const struct host *h, struct rdma_move
 	return r;
 }
 
+/* The kernel moves a device out of the caller's own network namespace only, whatever the socket's
+ * is (rdma_dev_change_netns(), -ENODEV). */
+static int rdma_send_home(const struct rdma_move *m, uint32_t index)
+{
+	int r = sys_setns(m->inside_ns, CLONE_NEWNET);
+
+	if (r < 0)
+		return r;
+	r = rdma_move_send(m->inside, index, m->host_ns);
+	int back = sys_setns(m->host_ns, CLONE_NEWNET);
+	return r < 0 ? r : back;
+}
+
 void rdma_move_undo(const struct plan *p, struct rdma_move *m)
 {
 	for (size_t i = m->n; m->inside >= 0 && i > 0; i--) {
 		struct rdma_one *d = &m->v[i - 1];
-		int r = d->moved ? rdma_move_send(m->inside, d->index, m->host_ns) : 0;
+		int r = d->moved ? rdma_send_home(m, d->index) : 0;
 
 		d->moved = false;
 		if (r < 0)
@@ -177,13 +191,13 @@ void rdma_move_done(struct rdma_move *m)
 
 /* ---- when the container is gone ---- */
 
-static int rdma_return_one(int inside, const char *device, int home)
+static int rdma_return_one(const struct rdma_move *m, const char *device)
 {
 	uint32_t index;
-	int r = rdma_move_find(inside, device, &index);
+	int r = rdma_move_find(m->inside, device, &index);
 
 	/* it is home, or goes there with its namespace */
-	return r == -ENODEV ? 0 : r < 0 ? r : rdma_move_send(inside, index, home);
+	return r == -ENODEV ? 0 : r < 0 ? r : rdma_send_home(m, index);
 }
 
 void rdma_move_return(const struct record *rec)
@@ -197,7 +211,7 @@ void rdma_move_return(const struct record *rec)
 	if (m.host_ns >= 0 && m.inside_ns >= 0)
 		m.inside = netlink_open_in(NETLINK_RDMA, m.inside_ns, m.host_ns);
 	for (size_t i = 0; m.inside >= 0 && i < rec->n_moved; i++) {
-		int r = rdma_return_one(m.inside, rec->moved[i], m.host_ns);
+		int r = rdma_return_one(&m, rec->moved[i]);
 		if (r < 0)
 			log_warn("bringing RDMA device '%s' back from '%s': %s; use rdma dev set "
 				 "there",
