@@ -114,11 +114,13 @@ struct graft_device {
 	const char *driver;  /* the kernel module that it is bound to; NULL: unknown */
 	const char **netdev; /* rdma, cxi: network interfaces of the same function */
 	size_t n_netdev;
+	const char *folder; /* rdma: where in sysfs its devices of all classes lie; NULL: unknown */
 	struct graft_place place;
 	struct graft_nodes node; /* its own */
 	int parent;		 /* index of the GPU of a MIG instance or partition; -1: none */
 	bool active;		 /* rdma: some port is up; others: true */
 	const char *unavailable; /* why it can't be granted now, with the remedy; NULL: it can */
+	bool excluded;		 /* by the administrator's will */
 };
 
 /* A node that all devices of a domain share. */
@@ -233,6 +235,7 @@ struct graft_want {
 	enum graft_trust trust;
 	const char *narrow; /* a lower source's list, which may only take away; NULL: none */
 	const char *narrow_source;
+	bool optional; /* a node without such devices is none to refuse, but to tell */
 };
 
 /* Driver capabilities, as NVIDIA_DRIVER_CAPABILITIES names them. */
@@ -370,10 +373,9 @@ struct graft_policy {
 int graft_policy_load(const struct host *h, struct arena *a, struct graft_policy *out,
 		      struct err *e);
 
-/* The same for a config that asks for nothing, to which a policy matters only where it has
- * something for everybody: files in which the word `always` can't stand are not parsed. */
-int graft_policy_always(const struct host *h, struct arena *a, struct graft_policy *out,
-			struct err *e);
+/* Whether these files might have something for who asks for nothing, the member `always`: 1, or 0,
+ * for which none of them is parsed. Errors as above. */
+int graft_policy_always(const struct host *h, struct arena *a, struct err *e);
 
 /* ---- what will be done (hooks/edits.c) ---- */
 

@@ -30,7 +30,8 @@ struct policy_reader {
 	struct arena *a;
 	struct graft_policy *out;
 	struct err *e;
-	bool always; /* only that is wanted of it */
+	bool scan;   /* nothing is parsed: it is only asked whether */
+	bool always; /* ... a file may have that member */
 };
 
 static int policy_open(const struct policy_reader *q, int at, const char *name, int flags,
@@ -309,8 +310,11 @@ static int policy_file(struct policy_reader *q, int dir, const char *name, const
 	if (r < 0)
 		return graft_refuse(q->e, EINVAL, GRAFT_DOMAINS, "POLICY", "%s: %s", path,
 				    r == -EFBIG ? "is larger than 1 MiB" : err_name(-r));
-	return q->always && !policy_may_say_always(text, len) ? 0
-							      : policy_parse(q, text, len, path);
+	if (q->scan) {
+		q->always = q->always || policy_may_say_always(text, len);
+		return 0;
+	}
+	return policy_parse(q, text, len, path);
 }
 
 static int policy_folder(struct policy_reader *q, int etc)
@@ -361,30 +365,35 @@ static int policy_etc(const struct host *h, struct err *e)
 		       : graft_refuse(e, EPERM, GRAFT_DOMAINS, "POLICY", "/etc: %s", err_name(why));
 }
 
-static int policy_load(const struct host *h, bool always, struct arena *a, struct graft_policy *out,
-		       struct err *e)
+/* -ENOENT is none of its errors. */
+static int policy_files(struct policy_reader *q)
 {
-	struct policy_reader q = {h, a, out, e, always};
+	/* the one call that a node without grafts pays */
+	autoclose int dir =
+		openat(q->h->root, "etc/greffon", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0 && errno == ENOENT)
+		return 0;
+	if (dir < 0)
+		return graft_refuse(q->e, EPERM, GRAFT_DOMAINS, "POLICY", "/etc/greffon: %s",
+				    err_name(errno));
+	int r = policy_etc(q->h, q->e);
+	if (r == 0)
+		r = trust_check(q->h, dir, "/etc/greffon", q->e);
+	if (r == 0)
+		r = policy_file(q, dir, "graft.json", "/etc/greffon/graft.json");
+	return r == 0 || r == -ENOENT ? policy_folder(q, dir) : r;
+}
+
+int graft_policy_load(const struct host *h, struct arena *a, struct graft_policy *out,
+		      struct err *e)
+{
+	struct policy_reader q = {.h = h, .a = a, .out = out, .e = e};
 
 	policy_defaults(out);
 	out->record_any = !host_is_privileged(h);
-	/* the one call that a node without grafts pays */
-	autoclose int dir =
-		openat(h->root, "etc/greffon", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir < 0 && errno != ENOENT)
-		return graft_refuse(e, EPERM, GRAFT_DOMAINS, "POLICY", "/etc/greffon: %s",
-				    err_name(errno));
-	if (dir >= 0) {
-		int r = policy_etc(h, e);
-		if (r == 0)
-			r = trust_check(h, dir, "/etc/greffon", e);
-		if (r == 0)
-			r = policy_file(&q, dir, "graft.json", "/etc/greffon/graft.json");
-		if (r == 0 || r == -ENOENT)
-			r = policy_folder(&q, dir);
-		if (r < 0)
-			return r;
-	}
+	int r = policy_files(&q);
+	if (r < 0)
+		return r;
 	/* who is not the node's root can't grant what the node does not give him anyway */
 	if (strcmp(out->source, "no policy file") == 0 && (h->euid != 0 || h->in_userns)) {
 		out->enable = (1U << GRAFT_DOMAINS) - 1;
@@ -394,14 +403,10 @@ static int policy_load(const struct host *h, bool always, struct arena *a, struc
 	return 0;
 }
 
-int graft_policy_load(const struct host *h, struct arena *a, struct graft_policy *out,
-		      struct err *e)
+int graft_policy_always(const struct host *h, struct arena *a, struct err *e)
 {
-	return policy_load(h, false, a, out, e);
-}
+	struct policy_reader q = {.h = h, .a = a, .e = e, .scan = true};
+	int r = policy_files(&q);
 
-int graft_policy_always(const struct host *h, struct arena *a, struct graft_policy *out,
-			struct err *e)
-{
-	return policy_load(h, true, a, out, e);
+	return r < 0 ? r : q.always;
 }

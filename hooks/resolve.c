@@ -52,16 +52,19 @@ static int resolve_load(const struct host *h, const struct oci_config *c, struct
 			struct graft_policy *policy, struct graft_request *request, struct err *e)
 {
 	static const struct graft_policy nobody = {.source = "no policy file"};
-	bool silent = resolve_is_silent(c, a, request);
 	struct err why = {0};
+	int r = 1;
 
-	if ((silent ? graft_policy_always(h, a, policy, &why)
-		    : graft_policy_load(h, a, policy, &why)) == 0)
-		return silent && policy->n_always == 0
-			       ? 0
-			       : graft_request_read(c, policy, a, request, e);
+	if (resolve_is_silent(c, a, request))
+		r = graft_policy_always(h, a, &why);
+	if (r == 0)
+		return 0;
+	if (r > 0)
+		r = graft_policy_load(h, a, policy, &why);
+	if (r == 0)
+		return graft_request_read(c, policy, a, request, e);
 	*policy = nobody;
-	int r = graft_request_read(c, policy, a, request, e);
+	r = graft_request_read(c, policy, a, request, e);
 	if (r == 0 && resolve_asks(request))
 		return err_take(e, &why);
 	if (r == 0)
