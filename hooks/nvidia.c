@@ -134,7 +134,8 @@ static void nvidia_gpu(const struct tree *t, const struct tree *functions,
 	inventory_node(dev, t->a, GRAFT_ROLE_DEVICE, &node);
 	if (at != NULL)
 		nvidia_drm(t, dev, at);
-	if (excluded != NULL && strcmp(excluded, "Yes") == 0)
+	dev->excluded = excluded != NULL && strcmp(excluded, "Yes") == 0;
+	if (dev->excluded)
 		dev->unavailable = "the administrator excluded it from use";
 }
 
@@ -243,7 +244,8 @@ static void nvidia_jetson_line(const struct tree *t, struct graft_inventory *inv
 			inventory_alias(*dev, t->a, "0");
 		}
 		inventory_node(*dev, t->a, GRAFT_ROLE_DEVICE, &node);
-	} else if ((strcmp(kind, "lib") == 0 || strcmp(kind, "dir") == 0) &&
+	} else if ((strcmp(kind, "lib") == 0 || strcmp(kind, "dir") == 0 ||
+		    strcmp(kind, "sym") == 0) &&
 		   tree_exists(t, "%s", path + 1)) {
 		inventory_file(inv, t->a, GRAFT_GPU, GRAFT_FILE_LIBRARY, arena_strdup(t->a, path));
 	}

@@ -168,7 +168,10 @@ struct tree_list tree_list(const struct tree *t, const char *fmt, ...)
 	if (fd < 0)
 		return list;
 	tree_saw(t, path, true);
-	while (list.n < TREE_NAMES_MAX && (n = getdents64(fd, buf, sizeof(buf))) > 0) {
+	/* to its 0: a signal, also one that stops us, ends an answer early (filldir64(),
+	 * fs/readdir.c)
+	 */
+	while (list.n < TREE_NAMES_MAX && (n = getdents64(fd, buf, sizeof(buf))) > 0)
 		for (ssize_t at = 0; at < n && list.n < TREE_NAMES_MAX;) {
 			const struct dirent64 *entry = (const void *)(buf + at);
 
@@ -176,11 +179,6 @@ struct tree_list tree_list(const struct tree *t, const char *fmt, ...)
 				*ARENA_PUSH(t->a, &list) = arena_strdup(t->a, entry->d_name);
 			at += entry->d_reclen;
 		}
-		/* sysfs and procfs stop only where a name does not fit any more */
-		if (tree_is_attribute(t, path) &&
-		    (size_t)n + sizeof(struct dirent64) <= sizeof(buf))
-			break;
-	}
 	if (list.n > 1)
 		qsort(list.v, list.n, sizeof(*list.v), tree_by_number);
 	return list;

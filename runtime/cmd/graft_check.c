@@ -49,7 +49,7 @@ static void check_policy(struct checks *c, const struct graft_policy *p)
 
 static bool check_lacks_others(const struct graft_device *d)
 {
-	return d->node.n > 0 && !d->node.v[0].missing && (d->node.v[0].mode & 0006) != 0006;
+	return d->node.n > 0 && !d->node.v[0].missing && graft_node_wants_group(&d->node.v[0]);
 }
 
 static void check_domain(struct checks *c, const struct graft_inventory *inv, enum graft_domain d)
@@ -63,8 +63,8 @@ static void check_domain(struct checks *c, const struct graft_inventory *inv, en
 		if (dev->domain != d)
 			continue;
 		if (dev->unavailable != NULL) {
-			check_add(c, CHECK_FAIL, area, NULL, "'%s': %s", dev->name,
-				  dev->unavailable);
+			check_add(c, dev->excluded ? CHECK_OK : CHECK_FAIL, area, NULL, "'%s': %s",
+				  dev->name, dev->unavailable);
 			continue;
 		}
 		n++;
