@@ -202,10 +202,13 @@ static int edits_memlock(struct editor *q)
 	return 0;
 }
 
-/* The first entry that fits a device; "*" fits all, so it stands last or alone. */
+/* A device's own entry, or else the first that fits it. */
 static const struct graft_limit *edits_limit_of(const struct graft_limit *v, size_t n,
 						const char *name)
 {
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(v[i].device, name) == 0)
+			return &v[i];
 	for (size_t i = 0; i < n; i++)
 		if (fnmatch(v[i].device, name, 0) == 0)
 			return &v[i];

@@ -9,7 +9,7 @@ static const struct {
 	const char *class, *prefix; /* of the names in it; a whole name for a misc device */
 	const char *driver, *model;
 } fabric_classes[] = {
-	{GRAFT_CXI, "cxi", "cxi", "cxi_ss1", "Slingshot"},
+	{GRAFT_CXI, "cxi_user", "cxi", "cxi_ss1", "Slingshot"},
 	{GRAFT_HFI, "hfi1_user", "hfi1_", "hfi1", "Omni-Path"},
 	{GRAFT_HFI, "hfi1", "hfi1_", "hfi1", "Omni-Path"}, /* where the node is root's only */
 	{GRAFT_XPMEM, "misc", "xpmem", "xpmem", "cross-process memory"},

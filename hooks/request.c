@@ -219,10 +219,12 @@ static void request_env_want(struct request_reader *q, enum graft_domain d, cons
 	}
 }
 
-/* "void", as engines that have resolved it already put it, and nothing mean nothing. */
+/* "void", as engines that have resolved it already put it, and nothing mean nothing; and NVIDIA's
+ * device plugin, where it asks by mounts, puts the folder of those. */
 static bool request_says_something(const char *value)
 {
-	return value != NULL && value[0] != '\0' && strcmp(value, "void") != 0;
+	return value != NULL && value[0] != '\0' && strcmp(value, "void") != 0 &&
+	       strcmp(value, "/var/run/nvidia-container-devices") != 0;
 }
 
 static void request_env_devices(struct request_reader *q)
@@ -265,10 +267,11 @@ static void request_env_switches(struct request_reader *q)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(switches); i++) {
 		const char *value = request_env_value(q->config, switches[i].name);
-		if (value != NULL && strcmp(value, "enabled") == 0 &&
-		    q->out->want[switches[i].domain].value == NULL)
-			request_env_want(q, switches[i].domain, switches[i].name,
-					 switches[i].value);
+		struct graft_want *w = &q->out->want[switches[i].domain];
+		if (value == NULL || strcmp(value, "enabled") != 0 || w->value != NULL)
+			continue;
+		request_env_want(q, switches[i].domain, switches[i].name, switches[i].value);
+		w->optional = true;
 	}
 }
 

@@ -87,10 +87,10 @@ static void select_on(struct selector *q, size_t i, const char *why)
 	q->s->why[i] = why;
 }
 
-/* With its parts: a GPU that is cut into MIG instances can't be used as a whole. */
-static void select_with_parts(struct selector *q, size_t i, const char *why)
+/* The MIG instances of a GPU: it can't be used as a whole, and may be one that is not to be had so.
+ */
+static void select_parts(struct selector *q, size_t i, const char *why)
 {
-	select_on(q, i, why);
 	for (size_t k = 0; k < q->s->n; k++)
 		if (q->inv->device.v[k].parent == (int)i &&
 		    q->inv->device.v[k].unavailable == NULL &&
@@ -124,7 +124,8 @@ static int select_nothing(struct selector *q)
 		[GRAFT_AMD] = "no AMD GPU was found in /sys/class/kfd; load the module amdgpu",
 		[GRAFT_RDMA] = "no RDMA device was found in /sys/class/infiniband_verbs; load the "
 			       "adapter's module and ib_uverbs",
-		[GRAFT_CXI] = "no Slingshot device was found in /sys/class/cxi",
+		[GRAFT_CXI] = "no Slingshot device was found in /sys/class/cxi_user; load "
+			      "the module cxi_user",
 		[GRAFT_HFI] = "no Omni-Path device was found in /sys/class/hfi1_user; load the "
 			      "module hfi1",
 		[GRAFT_XPMEM] = "/sys/class/misc/xpmem does not exist; load the module xpmem",
@@ -215,8 +216,10 @@ static int select_take(struct selector *q, size_t i, bool named, const char *why
 	const struct graft_device *dev = &q->inv->device.v[i];
 
 	if (!select_allowed(q, dev)) {
-		if (!named)
+		if (!named) {
+			select_parts(q, i, why);
 			return 0;
+		}
 		return graft_refuse(q->e, EACCES, q->d, "DENIED",
 				    "%s: %s does not allow '%s' (devices.%s)", q->want->source,
 				    q->policy->source, dev->name, graft_domain_name(q->d));
@@ -229,7 +232,8 @@ static int select_take(struct selector *q, size_t i, bool named, const char *why
 			       dev->name, dev->unavailable);
 		return 0;
 	}
-	select_with_parts(q, i, why);
+	select_on(q, i, why);
+	select_parts(q, i, why);
 	return 0;
 }
 
@@ -571,6 +575,11 @@ int select_domain(struct select_set *s, const struct graft_inventory *inv, enum 
 	struct selector q = {s, inv, d, want, policy, notes, a, e};
 
 	options->curtain = false;
+	if (want->optional && select_names(&q) == NULL) {
+		graft_note_add(notes, a, d, "NONE", "%s asks for it, and this node has none",
+			       want->source);
+		return 0;
+	}
 	int r = select_parse_options(&q, want->value, options);
 
 	if (r == 0)

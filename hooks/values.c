@@ -29,15 +29,19 @@ int values_caps(const char *list, unsigned int all, unsigned int *out, const cha
 {
 	unsigned int caps = 0;
 
+	/* blanks and empty words mean nothing, as to NVIDIA's toolkit */
 	for (const char *p = list; *p != '\0';) {
-		size_t n = strcspn(p, ",");
+		p += strspn(p, ", ");
+		size_t n = strcspn(p, ","), next = n;
+		while (n > 0 && p[n - 1] == ' ')
+			n--;
 		unsigned int cap = n == 3 && memcmp(p, "all", 3) == 0 ? all : values_cap(p, n);
-		if (cap == 0) {
+		if (cap == 0 && n > 0) {
 			*bad = arena_strndup(a, p, n);
 			return -EINVAL;
 		}
 		caps |= cap;
-		p += n + (p[n] == ',');
+		p += next;
 	}
 	*out = caps;
 	return 0;

@@ -76,6 +76,13 @@ Test(graft_request, the_environment_grants_nothing_by_itself)
 	planned(ENABLE ",\"env\":\"accept\"}", ENV("\"NVIDIA_VISIBLE_DEVICES=all\""), BOTH);
 	planned(ENABLE ",\"env\":\"accept\"}", ENV("\"NVIDIA_VISIBLE_DEVICES=void\""), "");
 	planned(ENABLE ",\"env\":\"accept\"}", ENV("\"NVIDIA_VISIBLE_DEVICES=\""), "");
+	/* what NVIDIA's device plugin sets beside its mounts */
+	planned(ENABLE ",\"env\":\"accept\"}",
+		ENV("\"NVIDIA_VISIBLE_DEVICES=/var/run/nvidia-container-devices\""), "");
+	planned(ENABLE "}",
+		ANNOTATION("gpu", "all")
+			ENV("\"NVIDIA_VISIBLE_DEVICES=/var/run/nvidia-container-devices\""),
+		BOTH);
 	/* what is not enabled an image can't complain about */
 	planned("{\"version\":1,\"enable\":[\"rdma\"],\"env\":\"accept\"}",
 		ENV("\"NVIDIA_VISIBLE_DEVICES=all\""), "");
@@ -112,6 +119,48 @@ Test(graft_request, the_environment_chooses_capabilities_that_the_policy_has)
 	cr_assert_eq(f.edits.note.n, 1);
 	cr_assert_str_eq(f.edits.note.v[0].code, "DENIED");
 	fixture_done(&f);
+	/* as NVIDIA's toolkit reads it */
+	planned(ENABLE "}",
+		ANNOTATION("gpu", "1") ENV("\"NVIDIA_DRIVER_CAPABILITIES= utility,, video,\""),
+		"/dev/nvidia1,/dev/nvidiactl");
+	refused(ENABLE "}", ANNOTATION("gpu", "1") ENV("\"NVIDIA_DRIVER_CAPABILITIES=util\""),
+		EINVAL, "'util' is none of");
+}
+
+/* An image that would use more than the node has starts all the same. */
+Test(graft_request, the_environment_switches_on_what_is_there)
+{
+	static const char gds[] = ENV("\"NVIDIA_VISIBLE_DEVICES=1\",\"NVIDIA_GDS=enabled\"");
+	struct graft_fixture f;
+
+	node(&f, "{\"version\":1,\"enable\":[\"gpu\",\"gds\"],\"env\":\"accept\"}");
+	cr_assert_eq(fixture_plan(&f, gds), 0, "%s", f.e.text);
+	cr_assert_str_eq(fixture_devices(&f), "/dev/nvidia1,/dev/nvidiactl,/dev/nvidia-uvm");
+	cr_assert_eq(f.edits.note.n, 1);
+	cr_assert_str_eq(f.edits.note.v[0].code, "NONE");
+	fixture_done(&f);
+	refused("{\"version\":1,\"enable\":[\"gds\"]}", ANNOTATION("gds", "true"), ENODEV,
+		"nvidia-fs");
+}
+
+/* An entry of a device's own goes before a pattern, wherever it stands. */
+Test(graft_request, limits_of_a_name_and_of_all)
+{
+	static const char *const policies[] = {
+		ENABLE
+		",\"rdmaDefault\":{\"*\":{\"hcaHandles\":32},\"mlx5_0\":{\"hcaHandles\":4}}}",
+		ENABLE
+		",\"rdmaDefault\":{\"mlx5_0\":{\"hcaHandles\":4},\"*\":{\"hcaHandles\":32}}}",
+	};
+	struct graft_fixture f;
+
+	for (size_t i = 0; i < ARRAY_LEN(policies); i++) {
+		node(&f, policies[i]);
+		cr_assert_eq(fixture_plan(&f, ANNOTATION("rdma", "all")), 0, "%s", f.e.text);
+		cr_assert_eq(f.edits.limit.n, 1);
+		cr_assert_eq(f.edits.limit.v[0].handles.v, 4);
+		fixture_done(&f);
+	}
 }
 
 Test(graft_request, always_is_the_last_word)
@@ -242,6 +291,25 @@ Test(graft_request, nothing_asked)
 	cr_assert_not(unasked("{\"version\":1,\"always\":", ""));
 }
 
+/* What one file has for everybody is bounded by what the others say. */
+Test(graft_request, always_in_one_of_several_files)
+{
+	struct graft_fixture f;
+	struct graft_edits *edits;
+	struct oci_config *config;
+	static const char text[] = "{\"ociVersion\":\"1.2.0\"}";
+
+	node(&f, "{\"version\":1,\"enable\":[\"gpu\"],\"devices\":{\"gpu\":{\"deny\":[\"0\"]}}}");
+	fixture_file(&f, "etc/greffon/graft.d/50-always.json",
+		     "{\"version\":1,\"always\":{\"gpu\":\"all\"}}");
+	cr_assert_eq(oci_config_parse(text, sizeof(text) - 1, &f.arena, &config, &f.e), 0);
+	cr_assert_eq(graft_resolve(&f.host, config, &f.arena, &edits, &f.e), 0, "%s", f.e.text);
+	cr_assert_not_null(edits);
+	f.edits = *edits;
+	cr_assert_str_eq(fixture_devices(&f), "/dev/nvidia1,/dev/nvidiactl,/dev/nvidia-uvm");
+	fixture_done(&f);
+}
+
 Test(graft_request, memlock)
 {
 	struct graft_fixture f;
@@ -278,6 +346,17 @@ Test(graft_request, uuids)
 		cr_assert_str_eq(fixture_devices(&f), gpus, "%s", names[i]);
 		fixture_done(&f);
 	}
+	/* of GPUs that may not be had as a whole the instances that may */
+	node(&f, ENABLE ",\"devices\":{\"gpu\":{\"allow\":[\"gpu0/*\"]}}}");
+	fixture_file(&f, "proc/devices",
+		     "Character devices:\n195 nvidia\n237 nvidia-caps\n510 nvidia-uvm\n");
+	fixture_file(&f, "proc/driver/nvidia/capabilities/gpu0/mig/gi7/access",
+		     "DeviceFileMinor: 66\n");
+	fixture_file(&f, "proc/driver/nvidia/capabilities/gpu0/mig/gi7/ci1/access",
+		     "DeviceFileMinor: 67\n");
+	cr_assert_eq(fixture_plan(&f, ANNOTATION("gpu", "all")), 0, "%s", f.e.text);
+	cr_assert_str_eq(fixture_devices(&f), gpus);
+	fixture_done(&f);
 	planned(ENABLE "}", ANNOTATION("gpu", "GPU-b"),
 		"/dev/nvidia1,/dev/nvidiactl,/dev/nvidia-uvm");
 	refused(ENABLE "}", ANNOTATION("gpu", "MIG-GPU-a/7/1"), ENODEV, "there is no");
