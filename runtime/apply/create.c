@@ -40,7 +40,9 @@ static void create_undo(struct create *c)
 	rdma_move_undo(c->p, &c->b.rdma);
 	netdev_undo(c->p, &c->b.netdev); /* before the namespace goes, and virtual ones with it */
 	birth_kill(&c->b);
-	rdma_move_return(&c->record); /* of a run that has ended */
+	/* of a run that has ended; what only was to move may be another container's by now */
+	if (c->b.rdma.applied)
+		rdma_move_return(&c->record);
 	undo_all(&u);
 	c->claimed = false;
 }

@@ -152,6 +152,7 @@ int rdma_move_apply(const struct plan *p, const struct host *h, struct rdma_move
 	}
 	if (r < 0)
 		rdma_move_undo(p, m);
+	m->applied = r == 0;
 	return r;
 }
 
@@ -210,6 +211,11 @@ void rdma_move_return(const struct record *rec)
 	m.inside_ns = open(rec->moved_to, O_RDONLY | O_CLOEXEC);
 	if (m.host_ns >= 0 && m.inside_ns >= 0)
 		m.inside = netlink_open_in(NETLINK_RDMA, m.inside_ns, m.host_ns);
+	/* without the namespace there is nothing to bring back from it */
+	if (m.inside < 0 && access(rec->moved_to, F_OK) == 0)
+		log_warn("bringing RDMA device '%s' back from '%s': the network namespace can't be "
+			 "entered; use rdma dev set there",
+			 rec->moved[0], rec->moved_to);
 	for (size_t i = 0; m.inside >= 0 && i < rec->n_moved; i++) {
 		int r = rdma_return_one(&m, rec->moved[i]);
 		if (r < 0)

@@ -21,6 +21,7 @@ struct rdma_move {
 	int host_ns, inside_ns;
 	struct rdma_one *v; /* arena */
 	size_t n;
+	bool applied; /* all of them are in the container's */
 };
 
 #define RDMA_MOVE_EMPTY                                                                            \
