@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 
 #include "apply/birth.h"
@@ -42,6 +44,24 @@ static int hotmount_open(struct birth *b, struct err *e)
 	return 0;
 }
 
+/* World: the runtime. What is to be removed, as the host has it: by that it is known again. */
+static void hotmount_know(struct birth *b)
+{
+	const struct plan *p = b->p;
+
+	b->slots.n = p->mounts.n + 1;
+	b->slots.fd = arena_array(b->a, b->slots.n, sizeof(*b->slots.fd));
+	for (size_t i = 0; i < b->slots.n; i++)
+		b->slots.fd[i] = FD_NONE;
+	for (size_t i = 0; i < p->mounts.n; i++) {
+		const struct plan_mount *m = &p->mounts.v[i];
+
+		if (m->open_at == AT_HOST && m->source != NULL)
+			b->slots.fd[m->slot] =
+				path_open(b->host->root, m->source, O_PATH | O_CLOEXEC, NULL);
+	}
+}
+
 int hotmount_detach(const struct procfs *pf, int fd)
 {
 	char rel[40];
@@ -72,12 +92,53 @@ int container_root(const struct record *rec, struct err *e)
 	return fd_take(&root);
 }
 
+static bool hotmount_is_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return strncmp(path, dir, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+/* What keeps the container from something: its own root may not take that away, and must not lead
+ * us there by a link. */
+static bool hotmount_guards(const struct plan_masks *masks, const char *path)
+{
+	bool guards = hotmount_is_below(path, "/proc") || hotmount_is_below(path, "/sys");
+
+	for (size_t i = 0; i < masks->n_masked; i++)
+		guards = guards || hotmount_is_below(path, masks->masked[i]);
+	for (size_t i = 0; i < masks->n_readonly; i++)
+		guards = guards || hotmount_is_below(path, masks->readonly[i]);
+	return guards;
+}
+
+/* Where fd is, in the container. -errno, -EPERM: not where the mount's target says. */
+static int hotmount_check(const struct init *in, const struct plan_mount *m, int fd)
+{
+	char rel[40], path[PATH_MAX];
+
+	(void)snprintf(rel, sizeof(rel), "self/fd/%d", fd);
+	ssize_t n = readlinkat(in->pf.fd, rel, path, sizeof(path) - 1);
+	if (n < 0)
+		return -errno;
+	path[n] = '\0';
+	return strcmp(path, m->target) != 0 && hotmount_guards(&in->p->masks, path) ? -EPERM : 0;
+}
+
 static int hotmount_remove_one(const struct init *in, const struct plan_mount *m, int root,
 			       struct err *e)
 {
 	struct err why = {0};
 	autoclose int fd = path_open(root, m->target, O_PATH, &why);
-	int r = fd < 0 ? fd : hotmount_detach(&in->pf, fd);
+	int r = fd < 0 ? fd : hotmount_check(in, m, fd);
+
+	if (r == -EPERM)
+		return err_set(e, EPERM,
+			       "%s.destination: '%s' leads over a link to what is masked or "
+			       "read-only in the container; name the place itself",
+			       m->origin, m->target);
+	if (r == 0)
+		r = hotmount_detach(&in->pf, fd);
 
 	if (r == -EINVAL)
 		return err_set(e, EINVAL, "%s.destination: nothing is mounted on '%s'", m->origin,
@@ -190,6 +251,8 @@ int container_mounts(const struct record *rec, const struct plan *p, const struc
 	int r = birth_open(&b, NULL, FD_NONE, e);
 	if (r == 0 && how == CONTAINER_MOUNTS_ADD)
 		r = hotmount_open(&b, e);
+	if (r == 0 && how == CONTAINER_MOUNTS_UNGRAFT)
+		hotmount_know(&b);
 	if (r == 0)
 		r = exec_target(&b, rec, types, &target, e);
 	if (r < 0)

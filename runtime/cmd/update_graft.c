@@ -168,18 +168,26 @@ static int graft_wants(const struct cmd_list *list, struct arena *a, struct oci_
 	return 0;
 }
 
-/* Whether a device or a library that is on record came: the record is written first, and whoever
- * did it may have been killed after that. */
+/* Whether a device that is on record came: the record is written first, and whoever did it may have
+ * been killed after that. */
 static bool graft_came(int root, const char *path, dev_t dev)
 {
 	autoclose int fd = path_open(root, path, O_PATH, NULL);
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return false;
-	/* a place that was only made has no bytes */
-	return dev != 0 ? S_ISCHR(st.st_mode) && st.st_rdev == dev
-			: !S_ISREG(st.st_mode) || st.st_size > 0;
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == dev;
+}
+
+/* The same of a file or folder, which is the host's itself then. */
+static bool graft_file_came(const struct hot *h, int root, const struct graft_doc_file *f)
+{
+	autoclose int there = path_open(root, f->target, O_PATH, NULL);
+	autoclose int here =
+		f->source == NULL ? FD_NONE : path_open(h->host.root, f->source, O_PATH, NULL);
+	struct stat st, host;
+
+	return there >= 0 && here >= 0 && fstat(there, &st) == 0 && fstat(here, &host) == 0 &&
+	       st.st_dev == host.st_dev && st.st_ino == host.st_ino;
 }
 
 /* What the container has got is not brought twice. */
@@ -210,12 +218,13 @@ static int graft_only_new(struct graft_edits *more, const struct graft_edits *ha
 	return 0;
 }
 
-static void graft_had_files(struct graft_edits *more, const struct graft_doc *doc, int root,
-			    struct arena *a)
+static void graft_had_files(struct graft_edits *more, const struct hot *h, int root)
 {
+	const struct graft_doc *doc = h->doc;
+
 	for (size_t i = 0; doc != NULL && i < doc->n_file; i++)
-		if (graft_came(root, doc->file[i].target, 0))
-			*ARENA_PUSH(a, &more->had) =
+		if (graft_file_came(h, root, &doc->file[i]))
+			*ARENA_PUSH(h->g->arena, &more->had) =
 				(struct graft_edit_mount){.target = doc->file[i].target,
 							  .soname = doc->file[i].soname,
 							  .alias = doc->file[i].alias,
@@ -268,6 +277,23 @@ static void graft_tell_limits(const struct graft_edits *more, const struct graft
 	if (more->memlock.set)
 		log_warn("memlock goes to processes of greffon exec; for those that run use "
 			 "prlimit --memlock --pid PID [GRAFT-HOT]");
+}
+
+/* Version 1 passes what it refuses on to cgroups below, what it allows it does not
+ * (Documentation/admin-guide/cgroup-v1/devices.rst). A folder of cgroupfs counts its own as links.
+ */
+static void graft_tell_nested(const struct record *rec)
+{
+	for (size_t i = 0; i < rec->n_cgroup; i++) {
+		const struct record_cgroup *c = &rec->cgroup[i];
+		struct stat st;
+
+		if (!c->v2 && strstr(c->controllers, "devices") != NULL &&
+		    stat(c->path, &st) == 0 && st.st_nlink > 2)
+			log_warn("processes in cgroups of the container's own, below '%s', can't "
+				 "use the devices: those keep their rules [GRAFT-HOT]",
+				 c->path);
+	}
 }
 
 static int graft_record(struct hot *h, const struct plan *p, const struct graft_edits *all,
@@ -355,7 +381,7 @@ static int hot_graft(struct hot *h, const struct cmd_list *list, struct err *e)
 	r = graft_only_new(more, &h->had, root, e);
 	if (r < 0)
 		return r;
-	graft_had_files(more, h->doc, root, a);
+	graft_had_files(more, h, root);
 	const struct graft_edits *all = graft_together(&h->had, more, a);
 	struct plan_hot hot = {.holds = all, .more = more};
 	r = hot_plan(h, &hot, &p, &types, e);
@@ -363,6 +389,8 @@ static int hot_graft(struct hot *h, const struct cmd_list *list, struct err *e)
 		r = graft_notes_tell(more, e);
 	if (r == 0)
 		r = graft_apply(h, &p, types, all, e);
+	if (r == 0 && more->device.n > 0)
+		graft_tell_nested(h->t->record);
 	if (r == 0)
 		graft_tell_limits(more, h->doc);
 	return r;

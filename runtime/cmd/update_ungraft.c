@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fnmatch.h>
 #include <string.h>
 
 #include "cmd/update_graft.h"
@@ -22,6 +23,12 @@ struct sorter {
 static bool sort_named(const char *owner, const char *word, size_t n)
 {
 	return owner != NULL && strncmp(owner, word, n) == 0 && owner[n] == '\0';
+}
+
+/* The instance that a device came for; NULL: it was meant itself. */
+static const char *sort_held_by(const struct graft_edit_device *d)
+{
+	return d->why != NULL && strncmp(d->why, "holds ", 6) == 0 ? d->why + 6 : NULL;
 }
 
 /* Whether all words are kernel names of what is grafted; then nobody has to be asked about them. */
@@ -56,10 +63,28 @@ static int sort_resolved(struct sorter *s, const struct oci_map_entry *want, enu
 		const struct graft_edit_device *x = &s->had->device.v[i];
 		for (size_t k = 0; k < ed->device.n; k++)
 			if (x->domain == d && x->owner != NULL && ed->device.v[k].owner != NULL &&
+			    sort_held_by(&ed->device.v[k]) == NULL &&
 			    strcmp(x->owner, ed->device.v[k].owner) == 0)
 				s->gone[i] = s->found = true;
 	}
 	return 0;
+}
+
+/* The node of a GPU that came for its instances ("holds gpu0/gi7/ci0") stays for as long as any of
+ * them does. */
+static void sort_holders(struct sorter *s)
+{
+	for (size_t i = 0; i < s->had->device.n; i++) {
+		const char *of = sort_held_by(&s->had->device.v[i]);
+		bool used = of == NULL;
+
+		for (size_t k = 0; !used && k < s->had->device.n; k++) {
+			const char *owner = s->had->device.v[k].owner;
+			used = !s->gone[k] && owner != NULL &&
+			       strncmp(owner, of, strcspn(of, "/") + 1) == 0;
+		}
+		s->gone[i] = s->gone[i] || !used;
+	}
 }
 
 /* What all devices of a domain share goes with the last of them. */
@@ -81,6 +106,23 @@ static void sort_domain(struct sorter *s, enum graft_domain d)
 	s->domain[d] = true;
 }
 
+/* The policy's own limits are not the container's to lift. */
+static int sort_limit(struct sorter *s)
+{
+	struct graft_policy policy;
+	int r = graft_policy_load(s->h, s->a, &policy, s->e);
+
+	s->limit = s->found = s->doc != NULL && s->doc->n_limit > 0;
+	for (size_t i = 0; r == 0 && s->found && i < s->doc->n_limit; i++)
+		for (size_t k = 0; k < policy.n_limit; k++)
+			if (fnmatch(policy.limit[k].device, s->doc->limit[i].hca, 0) == 0)
+				return graft_refuse(s->e, EACCES, GRAFT_RDMA, "DENIED",
+						    "--ungraft rdma.limit: %s limits '%s' "
+						    "(rdmaDefault)",
+						    policy.source, s->doc->limit[i].hca);
+	return r;
+}
+
 static int sort_one(struct sorter *s, const char *word)
 {
 	const char *eq = strchr(word, '=');
@@ -93,7 +135,7 @@ static int sort_one(struct sorter *s, const char *word)
 	if (strcmp(word, "memlock") == 0) {
 		s->memlock = s->found = s->had->memlock.set;
 	} else if (strcmp(word, "rdma.limit") == 0) {
-		s->limit = s->found = s->doc != NULL && s->doc->n_limit > 0;
+		r = sort_limit(s);
 	} else if (d < 0 || (eq != NULL && want.value[0] == '\0')) {
 		return err_set(s->e, EINVAL,
 			       "--ungraft: must be a graft such as gpu or gpu=0, memlock or "
@@ -105,6 +147,7 @@ static int sort_one(struct sorter *s, const char *word)
 		s->found = sort_words(s, (enum graft_domain)d, want.value);
 		if (!s->found)
 			r = sort_resolved(s, &want, (enum graft_domain)d);
+		sort_holders(s);
 		sort_shared(s, (enum graft_domain)d);
 	}
 	if (r == 0 && !s->found)
@@ -146,8 +189,12 @@ static void sort_files(struct sorter *s)
 		const struct graft_doc_file *f = &s->doc->file[i];
 		bool needed = others && f->why != NULL && strncmp(f->why, "needed by ", 10) == 0;
 		bool gone = sort_is_gone(s, f->graft) && !needed;
-		struct graft_edit_mount m = {
-			.target = f->target, .soname = f->soname, .alias = f->alias, .why = f->why};
+		struct graft_edit_mount m = {.source = f->source,
+					     .target = f->target,
+					     .soname = f->soname,
+					     .alias = f->alias,
+					     .n_alias = f->n_alias,
+					     .why = f->why};
 
 		if (gone)
 			*ARENA_PUSH(s->a, &u->gone.mount) = m;

@@ -65,6 +65,8 @@ int plan_mounts_build(struct plan *p, struct arena *a, const struct plan_input *
 			    "host's");
 	if (r == 0)
 		r = plan_mount_build(p, in, e);
+	if (r == 0)
+		r = plan_mask_build(p, in, e);
 	for (size_t i = 0; r == 0 && i < p->mounts.n; i++) {
 		const struct plan_mount *m = &p->mounts.v[i];
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -121,7 +121,7 @@ static void graft_drop_mounts(struct plan *p, const struct graft_request *r)
 	p->mounts.n = kept;
 }
 
-static bool graft_has_mount(const struct plan *p, const char *target)
+bool plan_graft_has_mount(const struct plan *p, const char *target)
 {
 	for (size_t i = 0; i < p->mounts.n; i++)
 		if (strcmp(p->mounts.v[i].target, target) == 0)
@@ -261,39 +261,57 @@ static int graft_curtain(struct grafter *g)
 	return 0;
 }
 
+/* 1: it is mounted; 0: it is not, as the config's own word for that place holds, or an earlier
+ * graft's. */
+static int graft_mount(struct grafter *g, const struct graft_edit_mount *m)
+{
+	struct plan *p = g->p;
+
+	if (plan_graft_has_mount(p, m->target) || graft_has_had(&g->edits->had, m->target))
+		return 0;
+	autoclose int source = graft_source_open(g->in->host, m, g->e);
+	if (source == -ENOENT && m->optional)
+		return 0;
+	if (source < 0)
+		return source;
+	if (p->mounts.n >= INT16_MAX - 1 || !plan_has_ns(p, CLONE_NEWNS))
+		return graft_refuse(g->e, EINVAL, m->domain, "CONFLICT",
+				    "'%s' can't be mounted: the config has no mount "
+				    "namespace, or too many mounts",
+				    m->target);
+	*ARENA_PUSH(p->arena, &p->mounts) = (struct plan_mount){
+		.verb = MOUNT_BIND,
+		.open_at = AT_HOST,
+		.source = m->source,
+		.target = m->target,
+		.attr_set = (m->job ? 0 : MOUNT_ATTR_RDONLY) | MOUNT_ATTR_NOSUID |
+			    MOUNT_ATTR_NODEV | (m->exec ? 0 : MOUNT_ATTR_NOEXEC),
+		/* what is mounted on it in the container is not the host's affair */
+		.propagation = MS_PRIVATE,
+		.origin = graft_origin(p, m->domain, m->why),
+	};
+	return 1;
+}
+
 int plan_graft_mounts(struct grafter *g)
 {
 	struct plan *p = g->p;
+	struct graft_edit_mounts *all = &g->edits->mount;
+	size_t kept = 0;
 	int r = graft_libraries_find(g);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < g->edits->mount.n; i++) {
-		const struct graft_edit_mount *m = &g->edits->mount.v[i];
-
-		/* the config's own word for that place holds, and an earlier graft's */
-		if (graft_has_mount(p, m->target) || graft_has_had(&g->edits->had, m->target))
-			continue;
-		autoclose int source = graft_source_open(g->in->host, m, g->e);
-		if (source == -ENOENT && m->optional)
-			continue;
-		if (source < 0)
-			return source;
-		if (p->mounts.n >= INT16_MAX - 1 || !plan_has_ns(p, CLONE_NEWNS))
-			return graft_refuse(g->e, EINVAL, m->domain, "CONFLICT",
-					    "'%s' can't be mounted: the config has no mount "
-					    "namespace, or too many mounts",
-					    m->target);
-		*ARENA_PUSH(p->arena, &p->mounts) = (struct plan_mount){
-			.verb = MOUNT_BIND,
-			.open_at = AT_HOST,
-			.source = m->source,
-			.target = m->target,
-			.attr_set = (m->job ? 0 : MOUNT_ATTR_RDONLY) | MOUNT_ATTR_NOSUID |
-				    MOUNT_ATTR_NODEV | (m->exec ? 0 : MOUNT_ATTR_NOEXEC),
-			.origin = graft_origin(g->p, m->domain, m->why),
-		};
+	/* the record tells what was grafted, and no more is taken back */
+	for (size_t i = 0; i < all->n; i++) {
+		const struct graft_edit_mount m = all->v[i];
+		r = graft_mount(g, &m);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			all->v[kept++] = m;
 	}
+	all->n = kept;
 	graft_cache(g);
 	r = graft_curtain(g);
 	if (r < 0)
@@ -318,7 +336,8 @@ static bool graft_config_limits(const struct oci_config *c, const char *device)
 
 int plan_graft_limits(struct grafter *g)
 {
-	const struct graft_edits *ed = g->edits;
+	struct graft_edits *ed = g->edits;
+	size_t kept = 0;
 
 	if (ed->limit.n > 0 && g->p->cgroup.stay) {
 		if (ed->limit_required)
@@ -328,17 +347,19 @@ int plan_graft_limits(struct grafter *g)
 		return 0;
 	}
 	for (size_t i = 0; i < ed->limit.n; i++) {
-		const struct graft_limit *l = &ed->limit.v[i];
+		const struct graft_limit l = ed->limit.v[i];
 
-		if (graft_config_limits(g->in->config, l->device))
+		if (graft_config_limits(g->in->config, l.device))
 			continue;
 		int r = limits_rdma_device(
-			g->p, g->in->host, l->device, l->handles, l->objects,
-			arena_printf(g->p->arena, "graft rdma: limit of %s", l->device),
+			g->p, g->in->host, l.device, l.handles, l.objects,
+			arena_printf(g->p->arena, "graft rdma: limit of %s", l.device),
 			!ed->limit_required, g->e);
 		if (r < 0)
 			return r;
+		ed->limit.v[kept++] = l;
 	}
+	ed->limit.n = kept;
 	return 0;
 }
 

@@ -2,8 +2,8 @@
 #include "plan/graft_hot.h"
 
 #include <inttypes.h>
-#include <linux/mount.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "host/host.h"
@@ -47,16 +47,22 @@ static bool hot_is_bind(const struct oci_mount *m)
 	return m->type != NULL && strcmp(m->type, "bind") == 0;
 }
 
-/* The places that the config has mounted something on. */
+/* What the config has mounted. A source that is not absolute is the bundle's. */
 static void hot_config_mounts(struct plan *p, const struct oci_config *c)
 {
 	for (size_t i = 0; i < c->n_mounts; i++) {
 		const struct oci_mount *m = &c->mounts[i];
+		bool bind = hot_is_bind(m) && m->source != NULL;
 
-		if (m->destination != NULL)
-			*ARENA_PUSH(p->arena, &p->mounts) =
-				(struct plan_mount){.verb = hot_is_bind(m) ? MOUNT_BIND : MOUNT_FS,
-						    .target = m->destination};
+		if (m->destination == NULL)
+			continue;
+		*ARENA_PUSH(p->arena, &p->mounts) = (struct plan_mount){
+			.verb = bind ? MOUNT_BIND : MOUNT_FS,
+			.source = !bind || m->source[0] == '/'
+					  ? m->source
+					  : arena_printf(p->arena, "%s/%s", p->bundle, m->source),
+			.target = m->destination,
+		};
 	}
 }
 
@@ -97,6 +103,7 @@ static int hot_node(struct plan *p, const struct plan_node *n, const struct graf
 		.source = n->path,
 		.target = n->path,
 		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+		.propagation = MS_PRIVATE,
 		.origin = n->origin,
 	};
 	return 0;
@@ -205,7 +212,7 @@ void plan_hot_gone(struct plan *p, const struct plan_input *in,
 		   const struct graft_edit_devices *devices, const struct graft_edit_mounts *files,
 		   bool folder)
 {
-	struct plan config = {.arena = p->arena};
+	struct plan config = {.arena = p->arena, .bundle = in->options->bundle};
 
 	hot_config_mounts(&config, in->config);
 	p->nodes = (struct plan_nodes){0};
@@ -219,12 +226,15 @@ void plan_hot_gone(struct plan *p, const struct plan_input *in,
 				.origin = devices->v[i].why,
 			};
 	for (size_t i = 0; i < files->n; i++)
-		*ARENA_PUSH(p->arena, &p->mounts) = (struct plan_mount){
-			.verb = MOUNT_FS, /* nothing of it is opened */
-			.open_at = AT_ROOT,
-			.target = files->v[i].target,
-			.origin = files->v[i].why,
-		};
+		/* a volume at that place is the config's */
+		if (!plan_graft_has_mount(&config, files->v[i].target))
+			*ARENA_PUSH(p->arena, &p->mounts) = (struct plan_mount){
+				.verb = MOUNT_BIND,
+				.open_at = AT_HOST,
+				.source = files->v[i].source,
+				.target = files->v[i].target,
+				.origin = files->v[i].why,
+			};
 	if (folder)
 		*ARENA_PUSH(p->arena, &p->mounts) = (struct plan_mount){
 			.verb = MOUNT_FILE,
@@ -233,4 +243,6 @@ void plan_hot_gone(struct plan *p, const struct plan_input *in,
 			.target = "/etc/ld.so.cache",
 			.origin = "graft: libraries of the host",
 		};
+	for (size_t i = 0; i < p->mounts.n; i++)
+		p->mounts.v[i].slot = (int16_t)(i + 1);
 }

@@ -18,11 +18,14 @@ struct grafter {
 int plan_graft_devices(struct grafter *g);
 
 /* Adds mounts: the edits' own files, libraries, the loader's cache. What edits.had has is there
- * already. */
+ * already; edits.mount keeps what was added. */
 int plan_graft_mounts(struct grafter *g);
 
-/* Adds settings of rdma.max. */
+/* Adds settings of rdma.max; edits.limit keeps what the config does not say itself. */
 int plan_graft_limits(struct grafter *g);
+
+/* Whether the plan mounts something at target. */
+bool plan_graft_has_mount(const struct plan *p, const char *target);
 
 /* Where libraries go: "/dev/.greffon". */
 const char *plan_graft_folder(const struct plan *p);

@@ -192,6 +192,71 @@ others() {
 	ct_drop
 }
 
+# Where the config has mounted something itself, that stays its own.
+volumes() {
+	local cache='strings /etc/ld.so.cache 2>/dev/null || tr -c "[:print:]" "\n" </etc/ld.so.cache' t
+	mkdir "$WORK/volume" && echo mine >"$WORK/volume/mine.driver"
+	new_bundle "$deny" "$(annotate rdma=mlx5_0)" \
+		".mounts += [{destination: \"/etc/libibverbs.d\", type: \"bind\", source: \"$WORK/volume\", options: [\"rbind\"]}]"
+	image_libc
+	with_args /bin/sleep 600
+	ct_create && ct_start
+	ok "a volume in a graft's place" change --ungraft rdma
+	is "... is not taken away with it" "$(inside 'ls /etc/libibverbs.d')" mine.driver
+	ct_drop
+	for t in /usr/local/lib /lib; do # with a library that the driver needs, and the C library, below
+		new_bundle "$deny" \
+			".mounts += [{destination: \"$t\", type: \"bind\", source: \"$([ $t = /lib ] && echo /lib || echo "$WORK/volume")\", options: [\"rbind\", \"ro\"]}]"
+		[ $t = /lib ] || image_libc
+		with_args /bin/sleep 600
+		ct_create && ct_start
+		ok "a graft with a volume on $t" change --graft gpu=0
+		ct_drop
+	done
+	up
+	image_libc
+	ok "a GPU and an adapter" change --graft gpu=0 --graft rdma=mlx5_0
+	ok "... without the adapter" change --ungraft rdma
+	is "... the driver's library keeps all its names" "$(rt exec "$ID" /bin/cat /etc/ld.so.cache </dev/null | tr -c '[:print:]' '\n' | grep -x 'libcuda.so\(\.1\)\?' | sort -u | xargs)" \
+		"libcuda.so libcuda.so.1"
+	ct_drop
+}
+
+# A container that has cgroups of its own, as an init in it makes them: version 1 does not pass on what it allows.
+nested() {
+	local dir
+	up
+	dir=$(jq -r '.cgroups[] | select((.v2 | not) and (.controllers | test("devices"))) | .path' "$STATE/$ID/state.json")
+	if [ -z "$dir" ]; then
+		skip "cgroups below keep their rules, which is said" "version 2 checks all of them"
+	else
+		mkdir "$dir/own"
+		change --graft gpu=0
+		like "cgroups below keep their rules, which is said" "$(cat "$WORK/err")" "*below '$dir'*\[GRAFT-HOT]*"
+		rmdir "$dir/own"
+	fi
+	ct_drop
+}
+
+# Killed between record and mounts: what is not there is brought the next time.
+interrupted() {
+	if ! command -v strace >/dev/null; then
+		skip "an update that is killed" "strace is not installed"
+		return
+	fi
+	new_bundle "$deny"
+	image_libc
+	mkdir -p "$ROOTFS/etc/libibverbs.d" # an image's own, empty
+	with_args /bin/sleep 600
+	ct_create && ct_start
+	strace -f -o "$WORK/trace" -e trace=clone3,clone -e inject=clone3,clone:signal=KILL:when=1 \
+		"${lib_runtime[@]}" --root "$STATE" update --graft rdma=mlx5_0 "$ID" >/dev/null 2>&1 </dev/null
+	is "an update that is killed before its mounts" "$(inside 'ls /etc/libibverbs.d')" ""
+	ok "... is done by the next one" change --graft rdma=mlx5_0
+	is "... with all its files" "$(inside 'ls /etc/libibverbs.d | wc -l')" "$(find /etc/libibverbs.d -type f | wc -l)"
+	ct_drop
+}
+
 if [ "$(id -u)" != 0 ]; then
 	skip "grafts into running containers" "only root can pretend"
 elif ! pretend >"$WORK/pretend.log" 2>&1; then
@@ -208,4 +273,8 @@ else
 	reloads
 	undone
 	others
+	pretend_driver
+	volumes
+	nested
+	interrupted
 fi

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # For the tests of grafts, after lib.sh. In a mount namespace of the test's own, pretend() makes a node that only
-# pretends to have GPUs and RDMA: it shows the fixture "quad" of tests/hosts/graft as the node's /dev, /proc/driver, /sys
-# and /etc/greffon.
+# pretends to have GPUs and RDMA: it shows a fixture of tests/hosts/graft, "quad" unless told otherwise, as the node's /dev,
+# /proc/driver, /sys and /etc/greffon.
 host=$WORK/host
 
 # The devices that the machine itself goes on needing, and those of the fixture.
@@ -19,9 +19,9 @@ pretend_dev() {
 	mount --rbind "$WORK/dev" /dev
 }
 
-pretend() {
+pretend() { # [FIXTURE]
 	trap 'unpretend; lib_cleanup' EXIT
-	"$lib_top/tests/hosts/graft" quad "$host" && pretend_dev || return
+	"$lib_top/tests/hosts/graft" "${1:-quad}" "$host" && pretend_dev || return
 	[ -d /proc/driver ] && mount --bind "$host/proc/driver" /proc/driver || return
 	mount --bind "$host/proc/devices" /proc/devices || return
 	mkdir -p "$host/sys/fs" "$host/sys/kernel" || return
