@@ -30,6 +30,7 @@ struct elf_file {
 	struct elf_segment dynamic, interpreter;
 	uint64_t strings, strings_size, symbols, hash, gnu_hash, verneed, n_verneed, verdef,
 		n_verdef;
+	bool versym;
 	uint64_t soname, rpath, runpath; /* offsets into the strings; 0: none */
 	const char *text;		 /* the strings, with a NUL behind them */
 	uint64_t window_at;		 /* what was read last */
@@ -175,6 +176,9 @@ static void elf_dynamic_value(struct elf_file *f, int64_t tag, uint64_t value)
 		break;
 	case DT_GNU_HASH:
 		f->gnu_hash = value;
+		break;
+	case DT_VERSYM:
+		f->versym = true;
 		break;
 	case DT_VERNEED:
 		f->verneed = value;
@@ -394,6 +398,8 @@ int elf_read(int fd, struct arena *a, struct elf *out, struct err *e)
 	int r = elf_open(&f, out, &needed, &n);
 	if (r < 0 || !out->dynamic)
 		return r;
+	out->versym = f.versym;
+	out->verdef = f.verdef != 0;
 	r = elf_names(&f, needed, n, out);
 	if (r == 0)
 		r = elf_needs(&f, out);

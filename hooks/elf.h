@@ -32,6 +32,8 @@ struct elf {
 	size_t n_need;
 	const char **define; /* the versions it offers (DT_VERDEF), its own name left out */
 	size_t n_define;
+	bool versym; /* its symbols have versions (DT_VERSYM) */
+	bool verdef; /* there is DT_VERDEF, even if it holds no more than its own name */
 };
 
 /* Reads an open file (pread only). -ENOEXEC: no ELF file of this machine's byte order; -EBADMSG: it

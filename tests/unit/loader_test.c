@@ -62,6 +62,7 @@ Test(elf, reads_what_the_c_library_offers)
 	cr_assert(any(f.define, f.n_define, "GLIBC_PRIVATE"));
 	cr_assert_not(any(f.define, f.n_define, "libc.so.6"), "its own name is no version");
 	cr_assert_gt(f.n_need, 0);
+	cr_assert(f.versym && f.verdef);
 }
 
 Test(elf, reads_what_a_program_needs)
@@ -77,6 +78,8 @@ Test(elf, reads_what_a_program_needs)
 	for (size_t i = 0; i < f.n_need; i++)
 		libc = libc || (strcmp(f.need[i].library, "libc.so.6") == 0 && f.need[i].n > 0);
 	cr_assert(libc);
+	cr_assert(f.versym);
+	cr_assert_not(f.verdef, "it asks for versions and offers none");
 }
 
 Test(elf, lists_symbols_by_prefix)
