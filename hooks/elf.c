@@ -3,6 +3,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,11 +14,23 @@
 #define ELF_ITEMS_MAX 65536
 #define ELF_SEGMENTS_MAX 128
 #define ELF_WINDOW ((size_t)4096)
-#define ELF_SMALL 64
+/* What is kept of one file, in bytes: real ones stay below a tenth of the first, and Open MPI's
+ * Fortran bindings come to a quarter of the second. */
+#define ELF_KEPT_MAX ((size_t)256 << 10)
+#define ELF_SYMBOLS_MAX ((size_t)1 << 20)
+#define ELF_KEPT_EACH                                                                              \
+	(sizeof(char *) + 16) /* beside its text: a pointer, and the arena's rounding */
 
 /* A loaded piece of the file: where its addresses lie in it. */
 struct elf_segment {
 	uint64_t address, offset, size;
+};
+
+/* What was read last: tables are read item by item, and lie close together. */
+struct elf_window {
+	uint64_t at;
+	size_t size;
+	char v[ELF_WINDOW];
 };
 
 struct elf_file {
@@ -28,14 +41,12 @@ struct elf_file {
 	struct elf_segment load[ELF_SEGMENTS_MAX];
 	size_t n_load;
 	struct elf_segment dynamic, interpreter;
+	size_t n_dynamic, n_needed, room; /* room: what may still be kept of it */
 	uint64_t strings, strings_size, symbols, hash, gnu_hash, verneed, n_verneed, verdef,
-		n_verdef;
-	bool versym;
+		n_verdef, versym;
 	uint64_t soname, rpath, runpath; /* offsets into the strings; 0: none */
-	const char *text;		 /* the strings, with a NUL behind them */
-	uint64_t window_at;		 /* what was read last */
-	size_t window_size;
-	unsigned char window[ELF_WINDOW];
+	uint64_t text;			 /* where the strings are in the file */
+	struct elf_window table, names;
 	struct err *e;
 };
 
@@ -58,27 +69,41 @@ static int elf_pread(struct elf_file *f, uint64_t offset, void *out, size_t n, c
 	return 0;
 }
 
-static int elf_at(struct elf_file *f, uint64_t offset, void *out, size_t n, const char *what)
+/* Before anything is allocated for it: an image's file of some KB could else cost gigabytes. */
+static int elf_take(struct elf_file *f, size_t count, size_t size)
+{
+	if (count > f->room / size)
+		return err_set(f->e, EBADMSG, "the ELF file names more than any real one");
+	f->room -= count * size;
+	return 0;
+}
+
+static int elf_look(struct elf_file *f, struct elf_window *w, uint64_t offset, size_t n,
+		    const char *what)
 {
 	uint64_t end;
 
 	if (__builtin_add_overflow(offset, n, &end) || end > f->size)
 		return elf_bad(f, what);
-	if (n > ELF_SMALL)
-		return elf_pread(f, offset, out, n, what);
-	/* tables are read item by item, and lie close together */
-	if (f->window_size == 0 || offset < f->window_at || end > f->window_at + f->window_size) {
-		size_t size =
-			f->size - offset < ELF_WINDOW ? (size_t)(f->size - offset) : ELF_WINDOW;
-		int r = elf_pread(f, offset, f->window, size, what);
+	if (w->size > 0 && offset >= w->at && end <= w->at + w->size)
+		return 0;
+	w->at = offset / ELF_WINDOW * ELF_WINDOW;
+	if (end > w->at + ELF_WINDOW)
+		w->at = offset;
+	size_t size = f->size - w->at < ELF_WINDOW ? (size_t)(f->size - w->at) : ELF_WINDOW;
+	int r = elf_pread(f, w->at, w->v, size, what);
+	w->size = r == 0 ? size : 0;
+	return r;
+}
 
-		f->window_size = r == 0 ? size : 0;
-		f->window_at = offset;
-		if (r < 0)
-			return r;
-	}
-	memcpy(out, f->window + (offset - f->window_at), n);
-	return 0;
+/* An item of a table: smaller than a window. */
+static int elf_at(struct elf_file *f, uint64_t offset, void *out, size_t n, const char *what)
+{
+	int r = elf_look(f, &f->table, offset, n, what);
+
+	if (r == 0)
+		memcpy(out, f->table.v + (offset - f->table.at), n);
+	return r;
 }
 
 /* The file's offset of an address, with at least n bytes of the file behind it. */
@@ -161,75 +186,58 @@ static int elf_segments(struct elf_file *f, uint64_t at, unsigned int n)
 
 static void elf_dynamic_value(struct elf_file *f, int64_t tag, uint64_t value)
 {
-	switch (tag) {
-	case DT_STRTAB:
-		f->strings = value;
-		break;
-	case DT_STRSZ:
-		f->strings_size = value;
-		break;
-	case DT_SYMTAB:
-		f->symbols = value;
-		break;
-	case DT_HASH:
-		f->hash = value;
-		break;
-	case DT_GNU_HASH:
-		f->gnu_hash = value;
-		break;
-	case DT_VERSYM:
-		f->versym = true;
-		break;
-	case DT_VERNEED:
-		f->verneed = value;
-		break;
-	case DT_VERNEEDNUM:
-		f->n_verneed = value;
-		break;
-	case DT_VERDEF:
-		f->verdef = value;
-		break;
-	case DT_VERDEFNUM:
-		f->n_verdef = value;
-		break;
-	case DT_SONAME:
-		f->soname = value;
-		break;
-	case DT_RPATH:
-		f->rpath = value;
-		break;
-	case DT_RUNPATH:
-		f->runpath = value;
-		break;
-	default:
-		break;
-	}
+	const struct {
+		int64_t tag;
+		uint64_t *to;
+	} known[] = {
+		{DT_STRTAB, &f->strings},    {DT_STRSZ, &f->strings_size},
+		{DT_SYMTAB, &f->symbols},    {DT_HASH, &f->hash},
+		{DT_GNU_HASH, &f->gnu_hash}, {DT_VERSYM, &f->versym},
+		{DT_VERNEED, &f->verneed},   {DT_VERNEEDNUM, &f->n_verneed},
+		{DT_VERDEF, &f->verdef},     {DT_VERDEFNUM, &f->n_verdef},
+		{DT_SONAME, &f->soname},     {DT_RPATH, &f->rpath},
+		{DT_RUNPATH, &f->runpath},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (known[i].tag == tag)
+			*known[i].to = value;
 }
 
-/* Calls value for each entry up to DT_NULL; DT_NEEDED's go to needed. */
-static int elf_dynamic(struct elf_file *f, uint64_t **needed, size_t *n_needed)
+static int elf_dynamic_entry(struct elf_file *f, size_t i, int64_t *tag, uint64_t *value)
 {
-	size_t size = f->wide ? sizeof(Elf64_Dyn) : sizeof(Elf32_Dyn);
-	size_t n = f->dynamic.size / size;
+	union {
+		Elf32_Dyn d32;
+		Elf64_Dyn d64;
+	} d;
+	size_t size = f->wide ? sizeof(d.d64) : sizeof(d.d32);
+	int r = elf_at(f, f->dynamic.offset + i * size, &d, size, "the dynamic section");
+
+	if (r < 0)
+		return r;
+	*tag = f->wide ? d.d64.d_tag : d.d32.d_tag;
+	*value = f->wide ? d.d64.d_un.d_val : d.d32.d_un.d_val;
+	return 0;
+}
+
+/* Up to DT_NULL. Of DT_NEEDED's only the number: where the strings are may be said behind them. */
+static int elf_dynamic(struct elf_file *f)
+{
+	size_t n = f->dynamic.size / (f->wide ? sizeof(Elf64_Dyn) : sizeof(Elf32_Dyn));
+	int64_t tag;
+	uint64_t value;
 
 	if (n > ELF_ITEMS_MAX)
 		return elf_bad(f, "the dynamic section");
-	*needed = arena_array(f->a, n, sizeof(**needed));
-	for (size_t i = 0; i < n; i++) {
-		union {
-			Elf32_Dyn d32;
-			Elf64_Dyn d64;
-		} d;
-		int r = elf_at(f, f->dynamic.offset + i * size, &d, size, "the dynamic section");
+	for (; f->n_dynamic < n; f->n_dynamic++) {
+		int r = elf_dynamic_entry(f, f->n_dynamic, &tag, &value);
 
 		if (r < 0)
 			return r;
-		int64_t tag = f->wide ? d.d64.d_tag : d.d32.d_tag;
-		uint64_t value = f->wide ? d.d64.d_un.d_val : d.d32.d_un.d_val;
 		if (tag == DT_NULL)
 			break;
 		if (tag == DT_NEEDED)
-			(*needed)[(*n_needed)++] = value;
+			f->n_needed++;
 		else
 			elf_dynamic_value(f, tag, value);
 	}
@@ -238,66 +246,89 @@ static int elf_dynamic(struct elf_file *f, uint64_t **needed, size_t *n_needed)
 
 static int elf_strings(struct elf_file *f)
 {
-	uint64_t offset;
+	int r = elf_locate(f, f->strings, f->strings_size, &f->text, "the string table");
 
-	if (f->strings_size > ELF_TABLE_MAX)
-		return elf_bad(f, "the string table");
-	int r = elf_locate(f, f->strings, f->strings_size, &offset, "the string table");
-	char *text = arena_alloc(f->a, (size_t)f->strings_size + 1);
-	if (r == 0)
-		r = elf_at(f, offset, text, (size_t)f->strings_size, "the string table");
-	f->text = text;
-	return r;
+	return r == 0 && f->strings_size > f->size - f->text ? elf_bad(f, "the string table") : r;
 }
 
-/* NULL: outside of the table. */
-static const char *elf_string(const struct elf_file *f, uint64_t at)
+/* A copy: the whole table may be megabytes. What the table's end cuts off ends there. */
+static int elf_string(struct elf_file *f, uint64_t string, const char **out, const char *what)
 {
-	return at < f->strings_size ? f->text + at : NULL;
-}
+	const char *nul = NULL;
+	size_t n = 0;
 
-/* Both tables of versions are chains of relative offsets; a step of 0 ends one. */
-static int elf_need_one(struct elf_file *f, uint64_t at, const Elf64_Verneed *v,
-			struct elf_need *out)
-{
-	out->library = elf_string(f, v->vn_file);
-	out->version = arena_array(f->a, v->vn_cnt, sizeof(*out->version));
-	if (out->library == NULL)
-		return elf_bad(f, "a needed version");
-	at += v->vn_aux;
-	for (unsigned int i = 0; i < v->vn_cnt; i++) {
-		Elf64_Vernaux x;
-		int r = elf_at(f, at, &x, sizeof(x), "a needed version");
+	if (string >= f->strings_size)
+		return elf_bad(f, what);
+	for (uint64_t left = f->strings_size - string; nul == NULL && n < left && n <= f->room;) {
+		uint64_t at = f->text + string + n;
+		int r = elf_look(f, &f->names, at, 1, what);
 
 		if (r < 0)
 			return r;
-		const char *name = elf_string(f, x.vna_name);
-		if (name == NULL)
-			return elf_bad(f, "a needed version");
+		const char *begin = f->names.v + (at - f->names.at);
+		size_t seen = f->names.size - (size_t)(at - f->names.at);
+		seen = seen < left - n ? seen : (size_t)(left - n);
+		nul = memchr(begin, '\0', seen);
+		n += nul != NULL ? (size_t)(nul - begin) : seen;
+	}
+	int r = elf_take(f, 1, n + ELF_KEPT_EACH);
+	if (r < 0)
+		return r;
+	char *text = arena_alloc(f->a, n + 1);
+	*out = text;
+	if (n > ELF_WINDOW)
+		return elf_pread(f, f->text + string, text, n, what);
+	r = elf_look(f, &f->names, f->text + string, n, what);
+	if (r == 0)
+		memcpy(text, f->names.v + (f->text + string - f->names.at), n);
+	return r;
+}
+
+/* Both tables of versions are chains of relative offsets; a step of 0 ends one. Records may lie
+ * anywhere, share what they point to and claim what they like, so all draw on one account. */
+static int elf_need_one(struct elf_file *f, uint64_t at, const Elf64_Verneed *v,
+			struct elf_need *out)
+{
+	static const char what[] = "a needed version";
+	int r = elf_string(f, v->vn_file, &out->library, what);
+
+	if (r == 0)
+		r = elf_take(f, v->vn_cnt, sizeof(*out->version) + sizeof(Elf64_Vernaux));
+	if (r < 0)
+		return r;
+	out->version = arena_array(f->a, v->vn_cnt, sizeof(*out->version));
+	at += v->vn_aux;
+	for (unsigned int i = 0; i < v->vn_cnt; i++) {
+		Elf64_Vernaux x = {0};
+
+		r = elf_at(f, at, &x, sizeof(x), what);
 		/* a weak one may be missing */
-		if ((x.vna_flags & VER_FLG_WEAK) == 0)
-			out->version[out->n++] = name;
-		if (x.vna_next == 0)
+		if (r == 0 && (x.vna_flags & VER_FLG_WEAK) == 0)
+			r = elf_string(f, x.vna_name, &out->version[out->n++], what);
+		if (r < 0 || x.vna_next == 0)
 			break;
 		at += x.vna_next;
 	}
-	return 0;
+	return r;
 }
 
 static int elf_needs(struct elf_file *f, struct elf *out)
 {
+	static const char what[] = "the needed versions";
 	uint64_t at;
 
 	if (f->verneed == 0 || f->n_verneed == 0)
 		return 0;
-	if (f->n_verneed > ELF_ITEMS_MAX)
-		return elf_bad(f, "the needed versions");
-	int r = elf_locate(f, f->verneed, sizeof(Elf64_Verneed), &at, "the needed versions");
+	int r = elf_locate(f, f->verneed, sizeof(Elf64_Verneed), &at, what);
+	if (r == 0)
+		r = elf_take(f, f->n_verneed, sizeof(*out->need) + sizeof(Elf64_Verneed));
+	if (r < 0)
+		return r;
 	out->need = arena_array(f->a, (size_t)f->n_verneed, sizeof(*out->need));
 	for (uint64_t i = 0; r == 0 && i < f->n_verneed; i++) {
-		Elf64_Verneed v; /* the same for both classes */
+		Elf64_Verneed v = {0}; /* the same for both classes */
 
-		r = elf_at(f, at, &v, sizeof(v), "the needed versions");
+		r = elf_at(f, at, &v, sizeof(v), what);
 		if (r == 0)
 			r = elf_need_one(f, at, &v, &out->need[out->n_need++]);
 		if (r < 0 || v.vn_next == 0)
@@ -309,48 +340,63 @@ static int elf_needs(struct elf_file *f, struct elf *out)
 
 static int elf_defines(struct elf_file *f, struct elf *out)
 {
+	static const char what[] = "the offered versions";
 	uint64_t at;
 
 	if (f->verdef == 0 || f->n_verdef == 0)
 		return 0;
-	if (f->n_verdef > ELF_ITEMS_MAX)
-		return elf_bad(f, "the offered versions");
-	int r = elf_locate(f, f->verdef, sizeof(Elf64_Verdef), &at, "the offered versions");
+	int r = elf_locate(f, f->verdef, sizeof(Elf64_Verdef), &at, what);
+	if (r == 0)
+		r = elf_take(f, f->n_verdef, sizeof(*out->define) + sizeof(Elf64_Verdef));
+	if (r < 0)
+		return r;
 	out->define = arena_array(f->a, (size_t)f->n_verdef, sizeof(*out->define));
-	for (uint64_t i = 0; r == 0 && i < f->n_verdef; i++) {
-		Elf64_Verdef v;
-		Elf64_Verdaux x;
+	for (uint64_t i = 0; i < f->n_verdef; i++) {
+		Elf64_Verdef v = {0};
+		Elf64_Verdaux x = {0};
 
-		r = elf_at(f, at, &v, sizeof(v), "the offered versions");
+		r = elf_at(f, at, &v, sizeof(v), what);
 		if (r == 0)
-			r = elf_at(f, at + v.vd_aux, &x, sizeof(x), "the offered versions");
-		if (r < 0)
-			break;
-		const char *name = elf_string(f, x.vda_name);
-		if (name == NULL)
-			return elf_bad(f, "an offered version");
-		if ((v.vd_flags & VER_FLG_BASE) == 0)
-			out->define[out->n_define++] = name;
-		if (v.vd_next == 0)
+			r = elf_at(f, at + v.vd_aux, &x, sizeof(x), what);
+		if (r == 0 && (v.vd_flags & VER_FLG_BASE) == 0)
+			r = elf_string(f, x.vda_name, &out->define[out->n_define++], what);
+		if (r < 0 || v.vd_next == 0)
 			break;
 		at += v.vd_next;
 	}
 	return r;
 }
 
-static int elf_names(struct elf_file *f, const uint64_t *needed, size_t n, struct elf *out)
+static int elf_name(struct elf_file *f, uint64_t string, const char **out)
 {
-	out->soname = f->soname == 0 ? NULL : elf_string(f, f->soname);
-	out->rpath = f->rpath == 0 ? NULL : elf_string(f, f->rpath);
-	out->runpath = f->runpath == 0 ? NULL : elf_string(f, f->runpath);
-	out->needed = arena_array(f->a, n, sizeof(*out->needed));
-	for (size_t i = 0; i < n; i++) {
-		const char *name = elf_string(f, needed[i]);
-		if (name == NULL)
-			return elf_bad(f, "a needed library");
-		out->needed[out->n_needed++] = name;
+	return string == 0 || string >= f->strings_size
+		       ? 0
+		       : elf_string(f, string, out, "a name of the dynamic section");
+}
+
+static int elf_names(struct elf_file *f, struct elf *out)
+{
+	static const char what[] = "a needed library";
+	int64_t tag;
+	uint64_t value;
+	int r = elf_name(f, f->soname, &out->soname);
+
+	if (r == 0)
+		r = elf_name(f, f->rpath, &out->rpath);
+	if (r == 0)
+		r = elf_name(f, f->runpath, &out->runpath);
+	if (r == 0)
+		r = elf_take(f, f->n_needed, sizeof(*out->needed));
+	if (r < 0)
+		return r;
+	out->needed = arena_array(f->a, f->n_needed, sizeof(*out->needed));
+	for (size_t i = 0; r == 0 && i < f->n_dynamic; i++) {
+		r = elf_dynamic_entry(f, i, &tag, &value);
+		/* a file that changes meanwhile has no more than were counted */
+		if (r == 0 && tag == DT_NEEDED && out->n_needed < f->n_needed)
+			r = elf_string(f, value, &out->needed[out->n_needed++], what);
 	}
-	return 0;
+	return r;
 }
 
 static int elf_interpreter(struct elf_file *f, struct elf *out)
@@ -359,13 +405,13 @@ static int elf_interpreter(struct elf_file *f, struct elf *out)
 		return 0;
 	if (f->interpreter.size > 4096)
 		return elf_bad(f, "the interpreter's name");
-	char *name = arena_alloc(f->a, (size_t)f->interpreter.size + 1);
+	size_t n = (size_t)f->interpreter.size;
+	char *name = arena_alloc(f->a, n + 1);
 	out->interpreter = name;
-	return elf_at(f, f->interpreter.offset, name, (size_t)f->interpreter.size,
-		      "the interpreter's name");
+	return elf_at(f, f->interpreter.offset, name, n, "the interpreter's name");
 }
 
-static int elf_open(struct elf_file *f, struct elf *out, uint64_t **needed, size_t *n_needed)
+static int elf_open(struct elf_file *f, struct elf *out)
 {
 	struct stat st;
 	uint64_t ph = 0;
@@ -384,23 +430,21 @@ static int elf_open(struct elf_file *f, struct elf *out, uint64_t **needed, size
 	out->dynamic = f->dynamic.size > 0;
 	if (r < 0 || !out->dynamic)
 		return r;
-	r = elf_dynamic(f, needed, n_needed);
+	r = elf_dynamic(f);
 	return r == 0 ? elf_strings(f) : r;
 }
 
 int elf_read(int fd, struct arena *a, struct elf *out, struct err *e)
 {
-	struct elf_file f = {.fd = fd, .a = a, .e = e};
-	uint64_t *needed = NULL;
-	size_t n = 0;
+	struct elf_file f = {.fd = fd, .a = a, .e = e, .room = ELF_KEPT_MAX};
 
 	*out = (struct elf){0};
-	int r = elf_open(&f, out, &needed, &n);
+	int r = elf_open(&f, out);
 	if (r < 0 || !out->dynamic)
 		return r;
-	out->versym = f.versym;
+	out->versym = f.versym != 0;
 	out->verdef = f.verdef != 0;
-	r = elf_names(&f, needed, n, out);
+	r = elf_names(&f, out);
 	if (r == 0)
 		r = elf_needs(&f, out);
 	return r == 0 ? elf_defines(&f, out) : r;
@@ -423,10 +467,10 @@ static int elf_count_gnu(struct elf_file *f, uint32_t *out)
 	if (head[0] > ELF_TABLE_MAX / 4 || head[2] > ELF_TABLE_MAX / 8)
 		return elf_bad(f, "the hash table");
 	at += sizeof(head) + (uint64_t)head[2] * (f->wide ? 8 : 4);
-	uint32_t *bucket = arena_array(f->a, head[0], sizeof(*bucket));
-	r = elf_at(f, at, bucket, head[0] * sizeof(*bucket), "the hash table");
-	for (uint32_t i = 0; r == 0 && i < head[0]; i++)
-		last = bucket[i] > last ? bucket[i] : last;
+	for (uint32_t i = 0, bucket = 0; r == 0 && i < head[0]; i++) {
+		r = elf_at(f, at + (uint64_t)i * 4, &bucket, sizeof(bucket), "the hash table");
+		last = bucket > last ? bucket : last;
+	}
 	*out = head[1];
 	if (r < 0 || last < head[1])
 		return r;
@@ -464,52 +508,78 @@ static bool elf_has_prefix(const char *name, const char *const *prefixes, size_t
 	return false;
 }
 
-static int elf_table(struct elf_file *f, uint32_t count, void **out)
+/* The names of symbols lie all over the table, so it is read at once, with a NUL behind it. */
+static int elf_text(struct elf_file *f, char **out)
 {
-	size_t size = f->wide ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym);
-	uint64_t at;
+	size_t n = (size_t)f->strings_size;
 
-	if (count > ELF_TABLE_MAX / size)
-		return elf_bad(f, "the symbol table");
-	int r = elf_locate(f, f->symbols, count * size, &at, "the symbol table");
-	*out = arena_array(f->a, count, size);
-	return r == 0 ? elf_at(f, at, *out, count * size, "the symbol table") : r;
+	if (f->strings_size > ELF_TABLE_MAX)
+		return elf_bad(f, "the string table");
+	*out = malloc(n + 1);
+	if (*out == NULL)
+		return err_sys(f->e, ENOMEM, "the string table");
+	(*out)[n] = '\0';
+	return elf_pread(f, f->text, *out, n, "the string table");
+}
+
+struct elf_list {
+	const char **v;
+	size_t n, cap;
+};
+
+static int elf_keep(struct elf_file *f, struct elf_list *list, const char *name)
+{
+	size_t n = strnlen(name, f->room);
+	int r = elf_take(f, 1, n + ELF_KEPT_EACH);
+
+	if (r == 0)
+		*ARENA_PUSH(f->a, list) = arena_strndup(f->a, name, n);
+	return r;
+}
+
+static int elf_symbol(struct elf_file *f, uint64_t at, uint64_t *name, bool *defined)
+{
+	union {
+		Elf32_Sym s32;
+		Elf64_Sym s64;
+	} s;
+	int r = elf_at(f, at, &s, f->wide ? sizeof(s.s64) : sizeof(s.s32), "the symbol table");
+
+	if (r < 0)
+		return r;
+	*name = f->wide ? s.s64.st_name : s.s32.st_name;
+	*defined = (f->wide ? s.s64.st_shndx : s.s32.st_shndx) != SHN_UNDEF;
+	return *name < f->strings_size ? 0 : elf_bad(f, "the symbol table");
 }
 
 int elf_symbols(int fd, const char *const *prefixes, size_t n, struct arena *a,
 		struct elf_symbols *out, struct err *e)
 {
-	struct elf_file f = {.fd = fd, .a = a, .e = e};
+	struct elf_file f = {.fd = fd, .a = a, .e = e, .room = ELF_SYMBOLS_MAX};
+	struct elf_list defined = {0}, undefined = {0};
 	struct elf head = {0};
-	uint64_t *needed = NULL;
-	size_t n_needed = 0;
+	autofree char *text = NULL;
+	uint64_t at, name;
 	uint32_t count = 0;
-	void *table = NULL;
+	bool here;
 
 	*out = (struct elf_symbols){0};
-	int r = elf_open(&f, &head, &needed, &n_needed);
+	int r = elf_open(&f, &head);
 	if (r < 0 || !head.dynamic || f.symbols == 0)
 		return r;
+	size_t size = f.wide ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym);
 	r = elf_count(&f, &count);
+	if (r == 0 && count > ELF_TABLE_MAX / size)
+		r = elf_bad(&f, "the symbol table");
 	if (r == 0)
-		r = elf_table(&f, count, &table);
-	if (r < 0)
-		return r;
-	out->defined = arena_array(a, count, sizeof(*out->defined));
-	out->undefined = arena_array(a, count, sizeof(*out->undefined));
-	for (uint32_t i = 0; i < count; i++) {
-		const Elf64_Sym *s64 = (const Elf64_Sym *)table + i;
-		const Elf32_Sym *s32 = (const Elf32_Sym *)table + i;
-		const char *name = elf_string(&f, f.wide ? s64->st_name : s32->st_name);
-
-		if (name == NULL)
-			return elf_bad(&f, "the symbol table");
-		if (!elf_has_prefix(name, prefixes, n))
-			continue;
-		if ((f.wide ? s64->st_shndx : s32->st_shndx) == SHN_UNDEF)
-			out->undefined[out->n_undefined++] = name;
-		else
-			out->defined[out->n_defined++] = name;
+		r = elf_locate(&f, f.symbols, count * size, &at, "the symbol table");
+	if (r == 0)
+		r = elf_text(&f, &text);
+	for (uint32_t i = 0; r == 0 && i < count; i++) {
+		r = elf_symbol(&f, at + i * size, &name, &here);
+		if (r == 0 && elf_has_prefix(text + name, prefixes, n))
+			r = elf_keep(&f, here ? &defined : &undefined, text + name);
 	}
-	return 0;
+	*out = (struct elf_symbols){defined.v, undefined.v, defined.n, undefined.n};
+	return r;
 }

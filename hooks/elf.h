@@ -10,7 +10,7 @@
 /*
  * What an ELF file says to the dynamic loader (gABI, chapter 5; symbol versions: LSB core, "Symbol
  * Versioning"), read as data: nothing of it is mapped or run. Files come from images, so every
- * offset and count is checked; what is read is bounded (a table 16 MiB, the lists 65536 items).
+ * offset and count is checked, and what is kept of a file is bounded (256 KiB; 1 MiB of symbols).
  */
 
 /* A library and the versions of its symbols that are used (DT_VERNEED). */
@@ -37,7 +37,7 @@ struct elf {
 };
 
 /* Reads an open file (pread only). -ENOEXEC: no ELF file of this machine's byte order; -EBADMSG: it
- * contradicts itself; e says what. Strings are in the arena. */
+ * contradicts itself or names too much; e says what. Strings are in the arena. */
 int elf_read(int fd, struct arena *a, struct elf *out, struct err *e);
 
 /* Names of the dynamic symbols that begin with one of the prefixes. */

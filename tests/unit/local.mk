@@ -195,6 +195,11 @@ tests_unit_wire_test_CFLAGS = $(SYSTEMD_CC)
 tests_unit_wire_test_LDFLAGS = $(TEST_LINK)
 tests_unit_wire_test_LDADD = $(TEST_LIBS)
 
+UNIT_TESTS += tests/unit/elf_test
+tests_unit_elf_test_SOURCES = tests/unit/elf_test.c
+tests_unit_elf_test_CFLAGS = $(TEST_CC)
+tests_unit_elf_test_LDFLAGS = $(TEST_LINK)
+tests_unit_elf_test_LDADD = $(TEST_LIBS)
 UNIT_TESTS += tests/unit/loader_test
 tests_unit_loader_test_SOURCES = tests/unit/loader_test.c
 tests_unit_loader_test_CFLAGS = $(TEST_CC)
