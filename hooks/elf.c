@@ -537,7 +537,9 @@ static int elf_keep(struct elf_file *f, struct elf_list *list, const char *name)
 	return r;
 }
 
-static int elf_symbol(struct elf_file *f, uint64_t at, uint64_t *name, bool *defined)
+enum elf_symbol { ELF_DEFINED, ELF_UNDEFINED, ELF_OPTIONAL };
+
+static int elf_symbol(struct elf_file *f, uint64_t at, uint64_t *name, enum elf_symbol *kind)
 {
 	union {
 		Elf32_Sym s32;
@@ -548,7 +550,11 @@ static int elf_symbol(struct elf_file *f, uint64_t at, uint64_t *name, bool *def
 	if (r < 0)
 		return r;
 	*name = f->wide ? s.s64.st_name : s.s32.st_name;
-	*defined = (f->wide ? s.s64.st_shndx : s.s32.st_shndx) != SHN_UNDEF;
+	/* the binding has the same place in the byte in both classes */
+	unsigned int bind = ELF64_ST_BIND(f->wide ? s.s64.st_info : s.s32.st_info);
+	*kind = (f->wide ? s.s64.st_shndx : s.s32.st_shndx) != SHN_UNDEF ? ELF_DEFINED
+		: bind == STB_WEAK					 ? ELF_OPTIONAL
+									 : ELF_UNDEFINED;
 	return *name < f->strings_size ? 0 : elf_bad(f, "the symbol table");
 }
 
@@ -561,7 +567,7 @@ int elf_symbols(int fd, const char *const *prefixes, size_t n, struct arena *a,
 	autofree char *text = NULL;
 	uint64_t at, name;
 	uint32_t count = 0;
-	bool here;
+	enum elf_symbol kind;
 
 	*out = (struct elf_symbols){0};
 	int r = elf_open(&f, &head);
@@ -576,9 +582,9 @@ int elf_symbols(int fd, const char *const *prefixes, size_t n, struct arena *a,
 	if (r == 0)
 		r = elf_text(&f, &text);
 	for (uint32_t i = 0; r == 0 && i < count; i++) {
-		r = elf_symbol(&f, at + i * size, &name, &here);
-		if (r == 0 && elf_has_prefix(text + name, prefixes, n))
-			r = elf_keep(&f, here ? &defined : &undefined, text + name);
+		r = elf_symbol(&f, at + i * size, &name, &kind);
+		if (r == 0 && kind != ELF_OPTIONAL && elf_has_prefix(text + name, prefixes, n))
+			r = elf_keep(&f, kind == ELF_DEFINED ? &defined : &undefined, text + name);
 	}
 	*out = (struct elf_symbols){defined.v, undefined.v, defined.n, undefined.n};
 	return r;

@@ -40,7 +40,8 @@ struct elf {
  * contradicts itself or names too much; e says what. Strings are in the arena. */
 int elf_read(int fd, struct arena *a, struct elf *out, struct err *e);
 
-/* Names of the dynamic symbols that begin with one of the prefixes. */
+/* Names of the dynamic symbols that begin with one of the prefixes. A weak one that is not defined
+ * is in neither list: the program runs without it. */
 struct elf_symbols {
 	const char **defined, **undefined;
 	size_t n_defined, n_undefined;

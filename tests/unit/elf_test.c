@@ -153,3 +153,36 @@ Test(elf_made, long_strings_are_read_and_bounded)
 	autoclose int all = made_open(&many, body, sizeof(body));
 	cr_assert_eq(elf_read(all, &a, &f, &e), -EBADMSG);
 }
+
+struct made_symbols {
+	uint32_t hash[4];
+	Elf64_Sym s[4];
+	char strings[48];
+};
+
+/* A program that asks at run time whether there is a function: if (&MPIX_Query_cuda_support). */
+Test(elf_made, a_weak_symbol_may_be_missing)
+{
+	static const char *const prefix[] = {"MPI"};
+	struct made m = {0};
+	struct made_symbols body = {
+		.hash = {0, 4},
+		.s = {{0},
+		      {.st_name = 1, .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC)},
+		      {.st_name = 10, .st_info = ELF64_ST_INFO(STB_WEAK, STT_FUNC)},
+		      {.st_name = 34, .st_info = ELF64_ST_INFO(STB_WEAK, STT_FUNC), .st_shndx = 1}},
+		.strings = "\0MPI_Init\0MPIX_Query_cuda_support\0MPI_Send",
+	};
+	struct elf_symbols s;
+
+	add(&m, DT_STRTAB, BODY + offsetof(struct made_symbols, strings));
+	add(&m, DT_STRSZ, sizeof(body.strings));
+	add(&m, DT_SYMTAB, BODY + offsetof(struct made_symbols, s));
+	add(&m, DT_HASH, BODY);
+	autoclose int fd = made_open(&m, &body, sizeof(body));
+	cr_assert_eq(elf_symbols(fd, prefix, 1, &a, &s, &e), 0, "%s", e.text);
+	cr_assert_eq(s.n_undefined, 1);
+	cr_assert_str_eq(s.undefined[0], "MPI_Init");
+	cr_assert_eq(s.n_defined, 1);
+	cr_assert_str_eq(s.defined[0], "MPI_Send");
+}
