@@ -3,6 +3,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 #define CACHE_OLD_MAGIC "ld.so-1.7.0"
 #define CACHE_MAGIC "glibc-ld.so.cache1.1"
 #define CACHE_MAX_ENTRIES 200000
+#define CACHE_MAX_LEVELS 64 /* names of glibc-hwcaps: glibc knows four a machine */
+#define CACHE_MAX_SECTIONS 64
 
 /* Layout, all numbers of the machine's own byte order. */
 struct cache_old_header {
@@ -87,21 +90,27 @@ static int cache_bad(const struct cache_text *t, const char *what)
 		       what);
 }
 
-/* NULL: it does not end within the text. */
-static const char *cache_string(const struct cache_text *t, uint32_t at)
+/* NULL: it does not end within the text, or is longer than max with its NUL. All entries may share
+ * one string, which is looked through for each of them. */
+static const char *cache_string(const struct cache_text *t, uint32_t at, size_t max)
 {
-	return at < t->len && memchr(t->v + at, '\0', t->len - at) != NULL ? t->v + at : NULL;
+	if (at >= t->len)
+		return NULL;
+	return memchr(t->v + at, '\0', t->len - at < max ? t->len - at : max) != NULL ? t->v + at
+										      : NULL;
 }
 
 static int cache_hwcaps(struct cache_text *t, const struct cache_section *s, struct arena *a)
 {
 	t->n_hwcaps = s->size / (uint32_t)sizeof(uint32_t);
+	if (t->n_hwcaps > CACHE_MAX_LEVELS)
+		return cache_bad(t, "the list of glibc-hwcaps");
 	t->hwcaps = arena_array(a, t->n_hwcaps, sizeof(*t->hwcaps));
 	for (uint32_t i = 0; i < t->n_hwcaps; i++) {
 		uint32_t at;
 
 		memcpy(&at, t->v + s->offset + i * sizeof(at), sizeof(at));
-		t->hwcaps[i] = cache_string(t, at);
+		t->hwcaps[i] = cache_string(t, at, NAME_MAX + 1);
 		if (t->hwcaps[i] == NULL)
 			return cache_bad(t, "a name of glibc-hwcaps");
 	}
@@ -118,11 +127,13 @@ static int cache_extension(struct cache_text *t, uint32_t at, struct arena *a, s
 	if (at > t->len || t->len - at < sizeof(x))
 		return cache_bad(t, "the extension");
 	memcpy(&x, t->v + at, sizeof(x));
-	if (x.magic != CACHE_EXTENSION_MAGIC || x.n > (t->len - at - sizeof(x)) / sizeof(s))
+	if (x.magic != CACHE_EXTENSION_MAGIC || x.n > CACHE_MAX_SECTIONS ||
+	    x.n > (t->len - at - sizeof(x)) / sizeof(s))
 		return cache_bad(t, "the extension");
 	for (uint32_t i = 0; i < x.n; i++) {
 		memcpy(&s, t->v + at + sizeof(x) + i * sizeof(s), sizeof(s));
-		if (s.offset > t->len || s.size > t->len - s.offset)
+		if (s.offset > t->len || s.size > t->len - s.offset ||
+		    (s.tag == CACHE_GENERATOR && s.size > PATH_MAX))
 			return cache_bad(t, "a section of the extension");
 		if (s.tag == CACHE_GENERATOR)
 			out->generator = arena_strndup(a, t->v + s.offset, s.size);
@@ -140,8 +151,8 @@ static int cache_entry(const struct cache_text *t, size_t at, struct ldcache_ent
 	*out = (struct ldcache_entry){
 		.flags = c.flags,
 		.osversion = c.osversion,
-		.name = cache_string(t, c.name),
-		.path = cache_string(t, c.path),
+		.name = cache_string(t, c.name, NAME_MAX + 1),
+		.path = cache_string(t, c.path, PATH_MAX),
 	};
 	if (out->name == NULL || out->path == NULL)
 		return cache_bad(t, "a name");
@@ -335,10 +346,10 @@ static uint64_t cache_hwcap(const struct ldcache_entry *x, const char *const *le
 {
 	if (x->hwcaps == NULL)
 		return x->hwcap;
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(levels[i], x->hwcaps) == 0)
-			return CACHE_HWCAP_NAMED | i;
-	return 0;
+	const char *const *level =
+		bsearch(&x->hwcaps, levels, n, sizeof(*levels), cache_compare_strings);
+
+	return CACHE_HWCAP_NAMED | (uint64_t)(level - levels);
 }
 
 /* Table, strings, extension: the order that ldconfig has. */
@@ -380,7 +391,7 @@ static void cache_write_extension(struct cache_out *o, size_t at, const struct l
 		memcpy(o->v + s[0].offset, c->generator, said);
 }
 
-const char *ldcache_write(const struct ldcache *c, struct arena *a, size_t *out_len)
+const char *ldcache_write(const struct ldcache *c, struct arena *a, size_t *out_len, struct err *e)
 {
 	const char **levels;
 	size_t n_levels = cache_levels(c, a, &levels), extension;
@@ -388,6 +399,14 @@ const char *ldcache_write(const struct ldcache *c, struct arena *a, size_t *out_
 	struct cache_header h = {
 		.n = (uint32_t)c->n, .order = CACHE_ORDER, .extension = (uint32_t)extension};
 
+	*out_len = 0;
+	if (o.len > LDCACHE_MAX) {
+		(void)err_set(e, EFBIG,
+			      "ld.so.cache: with the libraries of the host it has %zu bytes, more "
+			      "than %zu",
+			      o.len, LDCACHE_MAX);
+		return NULL;
+	}
 	o.v = arena_alloc(a, o.len);
 	o.strings = sizeof(h) + c->n * sizeof(struct cache_entry);
 	size_t strings = o.strings;

@@ -18,6 +18,9 @@
  * machine. */
 #define LDCACHE_LIBC6 3
 
+/* The biggest that is written: the file system that it goes to has no more. */
+#define LDCACHE_MAX ((size_t)16 << 20)
+
 struct ldcache_entry {
 	int32_t flags;	    /* LDCACHE_LIBC6 | machine */
 	uint32_t osversion; /* 0: any kernel */
@@ -38,7 +41,7 @@ struct ldcache {
 int32_t ldcache_flags(int machine, int elf_class);
 
 /* Strings stay in text, which has to outlive *out. -EBADMSG: no cache of this format and byte
- * order, or it contradicts itself. */
+ * order, or it contradicts itself, or has a longer name or path than a file system. */
 int ldcache_parse(const char *text, size_t len, struct arena *a, struct ldcache *out,
 		  struct err *e);
 
@@ -46,8 +49,9 @@ int ldcache_parse(const char *text, size_t len, struct arena *a, struct ldcache 
 void ldcache_merge(const struct ldcache *image, const struct ldcache_entry *add, size_t n,
 		   struct arena *a, struct ldcache *out);
 
-/* The file's bytes, in the arena. */
-const char *ldcache_write(const struct ldcache *c, struct arena *a, size_t *out_len);
+/* The file's bytes, in the arena. NULL: more than LDCACHE_MAX (each entry has its own copy of what
+ * an image's entries may share); e says so, with EFBIG. */
+const char *ldcache_write(const struct ldcache *c, struct arena *a, size_t *out_len, struct err *e);
 
 /* The first entry for a name, as the loader finds it without hardware levels; NULL: none. */
 const struct ldcache_entry *ldcache_find(const struct ldcache *c, int32_t flags, const char *name);

@@ -377,8 +377,8 @@ int graft_libraries(const struct host *h, const struct graft_image *image, struc
 	if (entry.n == 0)
 		return 0;
 	ldcache_merge(&w.image.cache, entry.v, entry.n, a, &merged);
-	ed->cache.text = ldcache_write(&merged, a, &ed->cache.len);
-	return 0;
+	ed->cache.text = ldcache_write(&merged, a, &ed->cache.len, e);
+	return ed->cache.text != NULL ? 0 : -e->code;
 }
 
 static void library_file_mount(struct library_job *w, const struct graft_library *l,

@@ -19,7 +19,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	ldcache_merge(&image, &add, 1, &a, &merged);
-	const char *text = ldcache_write(&merged, &a, &n);
+	const char *text = ldcache_write(&merged, &a, &n, &e);
+	if (text == NULL) {
+		FUZZ_HOLDS(e.code == EFBIG);
+		return 0;
+	}
 	FUZZ_HOLDS(ldcache_parse(text, n, &a, &again, &e) == 0);
 	FUZZ_HOLDS(again.n == merged.n);
 	FUZZ_HOLDS(ldcache_find(&again, add.flags, add.name) != NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,7 +176,7 @@ Test(ldcache, keeps_the_order_of_ldconfig)
 	cr_assert_gt(read.n, 0);
 	ldcache_merge(&read, NULL, 0, &a, &merged);
 	same(&read, &merged);
-	const char *out = ldcache_write(&merged, &a, &written);
+	const char *out = ldcache_write(&merged, &a, &written, &e);
 	cr_assert_eq(ldcache_parse(out, written, &a, &again, &e), 0, "%s", e.text);
 	same(&read, &again);
 	cr_assert_eq(read.generator == NULL, again.generator == NULL);
@@ -203,7 +204,7 @@ Test(ldcache, replaces_a_library_whole)
 
 	ldcache_merge(&image, add, 2, &a, &out);
 	cr_assert_eq(out.n, 5);
-	const char *text = ldcache_write(&out, &a, &len);
+	const char *text = ldcache_write(&out, &a, &len, &e);
 	cr_assert_eq(ldcache_parse(text, len, &a, &again, &e), 0, "%s", e.text);
 	cr_assert_str_eq(again.v[0].name, "libc10.so");
 	cr_assert_str_eq(again.v[1].name, "libb.so.10", "numbers count as numbers");
@@ -229,7 +230,7 @@ Test(ldcache, levels_of_hardware_survive)
 	size_t len;
 
 	ldcache_merge(&image, NULL, 0, &a, &out);
-	const char *text = ldcache_write(&out, &a, &len);
+	const char *text = ldcache_write(&out, &a, &len, &e);
 	cr_assert_eq(ldcache_parse(text, len, &a, &again, &e), 0, "%s", e.text);
 	cr_assert_str_eq(again.v[0].hwcaps, "x86-64-v2");
 	cr_assert_str_eq(again.v[0].path, "/v2/liba.so.1");
@@ -260,4 +261,63 @@ Test(ldcache, knows_the_machines)
 	cr_assert_eq(ldcache_flags(183, 64), 0xa03);
 	cr_assert_eq(ldcache_flags(3, 32), 3);
 	cr_assert_eq(ldcache_flags(40, 32), -1);
+}
+
+/* One entry and a section of n_levels names, all the same ones; as an image may have it. */
+static const char *made_cache(size_t name, size_t path, uint32_t n_levels, size_t *len)
+{
+	enum { HEAD = 48, ENTRY = 24, EXTENSION = HEAD + ENTRY, LEVELS = EXTENSION + 24 };
+	uint32_t strings = LEVELS + n_levels * 4;
+	uint32_t entry[6] = {0x303, strings, strings + (uint32_t)name + 1, 0, 0, 0};
+	uint32_t extension[6] = {0xeaa42174, 1, 1, 0, LEVELS, n_levels * 4};
+	uint32_t n = 1, at = EXTENSION;
+
+	*len = strings + name + path + 2;
+	char *v = arena_alloc(&a, *len);
+	memcpy(v, "glibc-ld.so.cache1.1", 20);
+	memcpy(v + 20, &n, sizeof(n));
+	memcpy(v + 32, &at, sizeof(at));
+	memcpy(v + HEAD, entry, sizeof(entry));
+	memcpy(v + EXTENSION, extension, sizeof(extension));
+	for (uint32_t i = 0; i < n_levels; i++)
+		memcpy(v + LEVELS + i * 4, &strings, sizeof(strings));
+	memset(v + strings, 'l', name);
+	memset(v + strings + name + 1, '/', path);
+	return v;
+}
+
+/* What is longer than a file's name or path can't be one, and would be read for each entry. */
+Test(ldcache, bounds_what_entries_may_share)
+{
+	static const struct {
+		size_t name, path;
+		uint32_t n_levels;
+		int r;
+	} is[] = {{255, 4095, 64, 0},
+		  {256, 1, 0, -EBADMSG},
+		  {1, 4096, 0, -EBADMSG},
+		  {1, 1, 65, -EBADMSG}};
+	struct ldcache c;
+	size_t len;
+
+	for (size_t i = 0; i < ARRAY_LEN(is); i++) {
+		const char *text = made_cache(is[i].name, is[i].path, is[i].n_levels, &len);
+		cr_assert_eq(ldcache_parse(text, len, &a, &c, &e), is[i].r, "%zu: %s", i, e.text);
+	}
+}
+
+Test(ldcache, writes_no_more_than_its_file_system_has)
+{
+	static char path[4001];
+	struct ldcache c = {.n = 5000};
+	size_t len;
+
+	memset(path, 'p', sizeof(path) - 1);
+	c.v = arena_array(&a, c.n, sizeof(*c.v));
+	for (size_t i = 0; i < c.n; i++)
+		c.v[i] = (struct ldcache_entry){.flags = 0x303, .name = "liba.so.1", .path = path};
+	cr_assert_null(ldcache_write(&c, &a, &len, &e));
+	cr_assert_eq(e.code, EFBIG);
+	c.n = 4000;
+	cr_assert_not_null(ldcache_write(&c, &a, &len, &e));
 }
