@@ -214,36 +214,42 @@ static bool cache_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Numbers in names are compared as numbers, and one is more than any other character. */
+static uint32_t cache_number(const char **s)
+{
+	uint32_t n = 0;
+
+	while (cache_digit(**s))
+		n = n * 10 + (uint32_t)(*(*s)++ - '0');
+	return n;
+}
+
+/* As glibc's loader does, to which the order has to make sense: numbers are compared as numbers,
+ * but in an int that wraps, so is their difference, and a char has the sign that the machine gives
+ * it. */
 static int cache_compare_names(const char *x, const char *y)
 {
 	while (*x != '\0') {
 		if (cache_digit(*x) && cache_digit(*y)) {
-			char *x_end, *y_end;
-			unsigned long m = strtoul(x, &x_end, 10), n = strtoul(y, &y_end, 10);
+			uint32_t m = cache_number(&x), n = cache_number(&y);
 
 			if (m != n)
-				return m < n ? -1 : 1;
-			x = x_end;
-			y = y_end;
+				return (int32_t)(m - n) < 0 ? -1 : 1;
 			continue;
 		}
 		if (cache_digit(*x) || cache_digit(*y))
 			return cache_digit(*x) ? 1 : -1;
 		if (*x != *y)
-			return (unsigned char)*x < (unsigned char)*y ? -1 : 1;
+			return *x < *y ? -1 : 1;
 		x++;
 		y++;
 	}
-	return *y == '\0' ? 0 : -1;
+	return *x - *y;
 }
 
 /* The loader searches by halves from the greatest name down; of one name it takes the first that
  * fits, so levels of glibc-hwcaps stand before the others. */
-static int cache_compare(const void *a, const void *b)
+static int cache_compare(const struct ldcache_entry *x, const struct ldcache_entry *y)
 {
-	const struct ldcache_entry *x = *(struct ldcache_entry *const *)a;
-	const struct ldcache_entry *y = *(struct ldcache_entry *const *)b;
 	int r = cache_compare_names(y->name, x->name);
 
 	if (r != 0)
@@ -260,7 +266,33 @@ static int cache_compare(const void *a, const void *b)
 		return x->hwcap < y->hwcap ? 1 : -1;
 	if (x->osversion != y->osversion)
 		return x->osversion < y->osversion ? 1 : -1;
-	return x < y ? -1 : x > y; /* as they came: the order of the loader's folders */
+	return 0;
+}
+
+/* Equal ones stay as they came: the order of the loader's folders. Differences that wrap may go in
+ * a circle, with which qsort() may do anything. */
+static void cache_sort(struct ldcache_entry *v, size_t n, struct arena *a)
+{
+	struct ldcache_entry *from = v, *to = arena_array(a, n, sizeof(*to));
+
+	for (size_t run = 1; run < n; run *= 2) {
+		for (size_t begin = 0; begin < n; begin += 2 * run) {
+			size_t middle = begin + run < n ? begin + run : n;
+			size_t end = middle + run < n ? middle + run : n;
+			size_t x = begin, y = middle;
+
+			for (size_t i = begin; i < end; i++) {
+				bool left = y == end ||
+					    (x < middle && cache_compare(&from[x], &from[y]) <= 0);
+				to[i] = from[left ? x++ : y++];
+			}
+		}
+		struct ldcache_entry *swap = from;
+		from = to;
+		to = swap;
+	}
+	if (from != v)
+		memcpy(v, from, n * sizeof(*v));
 }
 
 static bool cache_is_replaced(const struct ldcache_entry *old, const struct ldcache_entry *add,
@@ -275,23 +307,14 @@ static bool cache_is_replaced(const struct ldcache_entry *old, const struct ldca
 void ldcache_merge(const struct ldcache *image, const struct ldcache_entry *add, size_t n,
 		   struct arena *a, struct ldcache *out)
 {
-	struct ldcache_entry *all = arena_array(a, image->n + n, sizeof(*all));
-	struct ldcache_entry **sorted = arena_array(a, image->n + n, sizeof(*sorted));
-	size_t kept = 0;
-
+	*out = (struct ldcache){.generator = image->generator};
+	out->v = arena_array(a, image->n + n, sizeof(*out->v));
 	for (size_t i = 0; i < image->n; i++)
 		if (!cache_is_replaced(&image->v[i], add, n))
-			all[kept++] = image->v[i];
+			out->v[out->n++] = image->v[i];
 	for (size_t i = 0; i < n; i++)
-		all[kept++] = add[i];
-	for (size_t i = 0; i < kept; i++)
-		sorted[i] = &all[i];
-	if (kept > 0)
-		qsort(sorted, kept, sizeof(struct ldcache_entry *), cache_compare);
-	*out = (struct ldcache){.generator = image->generator, .n = kept};
-	out->v = arena_array(a, kept, sizeof(*out->v));
-	for (size_t i = 0; i < kept; i++)
-		out->v[i] = *sorted[i];
+		out->v[out->n++] = add[i];
+	cache_sort(out->v, out->n, a);
 }
 
 const struct ldcache_entry *ldcache_find(const struct ldcache *c, int32_t flags, const char *name)

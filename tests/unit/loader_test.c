@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -211,6 +212,35 @@ Test(ldcache, replaces_a_library_whole)
 	cr_assert_str_eq(ldcache_find(&again, 0x303, "liba.so.1")->path, "/graft/liba.so.1");
 	cr_assert_str_eq(ldcache_find(&again, 0x003, "liba.so.1")->path, "/usr/lib32/liba.so.1");
 	cr_assert_null(ldcache_find(&again, 0xa03, "liba.so.1"));
+}
+
+/* glibc's loader has an int for a number, and searches by halves: these are -1294967296 and 1. */
+Test(ldcache, numbers_wrap_as_the_loader_has_them)
+{
+	static const char *const order[] = {"libt-5.so", "libt-4294967297.so",
+					    "libt-3000000000.so"};
+	struct ldcache_entry v[] = {{.flags = 0x303, .name = order[2], .path = "/1"},
+				    {.flags = 0x303, .name = order[0], .path = "/2"},
+				    {.flags = 0x303, .name = order[1], .path = "/3"},
+				    {.flags = 0x303, .name = order[0], .path = "/4"}};
+	struct ldcache image = {.v = v, .n = 4}, out;
+
+	ldcache_merge(&image, NULL, 0, &a, &out);
+	cr_assert_eq(out.n, 4);
+	for (size_t i = 0; i < 3; i++)
+		cr_assert_str_eq(out.v[i == 0 ? 0 : i + 1].name, order[i]);
+	cr_assert_str_eq(out.v[0].path, "/2", "of one name the first stays first");
+	cr_assert_str_eq(out.v[1].path, "/4");
+}
+
+Test(ldcache, letters_have_the_sign_of_the_machine)
+{
+	struct ldcache_entry v[] = {{.flags = 0x303, .name = "libt\xc3\xa9.so", .path = "/1"},
+				    {.flags = 0x303, .name = "libtz.so", .path = "/2"}};
+	struct ldcache image = {.v = v, .n = 2}, out;
+
+	ldcache_merge(&image, NULL, 0, &a, &out);
+	cr_assert_str_eq(out.v[0].path, CHAR_MIN < 0 ? "/2" : "/1");
 }
 
 Test(ldcache, levels_of_hardware_survive)
