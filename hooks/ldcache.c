@@ -52,8 +52,10 @@ struct cache_section {
 	uint32_t tag, flags, offset, size;
 };
 
-/* In an entry's hwcap: the low half is the number of a glibc-hwcaps name. */
+/* An entry's hwcap of which the upper half is this and a level of the ISA: the low half is the
+ * number of a glibc-hwcaps name. */
 #define CACHE_HWCAP_NAMED (UINT64_C(1) << 62)
+#define CACHE_HWCAP_ISA 0x3ffu
 
 #define CACHE_ORDER (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 2 : 3)
 
@@ -156,13 +158,15 @@ static int cache_entry(const struct cache_text *t, size_t at, struct ldcache_ent
 	};
 	if (out->name == NULL || out->path == NULL)
 		return cache_bad(t, "a name");
-	if ((c.hwcap & CACHE_HWCAP_NAMED) == 0) {
+	uint32_t upper = (uint32_t)(c.hwcap >> 32);
+	if ((upper & ~CACHE_HWCAP_ISA) != CACHE_HWCAP_NAMED >> 32) {
 		out->hwcap = c.hwcap;
 		return 0;
 	}
 	if ((uint32_t)c.hwcap >= t->n_hwcaps)
 		return cache_bad(t, "a number of glibc-hwcaps");
 	out->hwcaps = t->hwcaps[(uint32_t)c.hwcap];
+	out->isa = upper & CACHE_HWCAP_ISA;
 	return 0;
 }
 
@@ -372,7 +376,7 @@ static uint64_t cache_hwcap(const struct ldcache_entry *x, const char *const *le
 	const char *const *level =
 		bsearch(&x->hwcaps, levels, n, sizeof(*levels), cache_compare_strings);
 
-	return CACHE_HWCAP_NAMED | (uint64_t)(level - levels);
+	return CACHE_HWCAP_NAMED | (uint64_t)x->isa << 32 | (uint64_t)(level - levels);
 }
 
 /* Table, strings, extension: the order that ldconfig has. */

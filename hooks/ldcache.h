@@ -26,6 +26,7 @@ struct ldcache_entry {
 	uint32_t osversion; /* 0: any kernel */
 	uint64_t hwcap;	    /* without a name: bits as the loader of old knew them */
 	const char *hwcaps; /* name of a glibc-hwcaps folder ("x86-64-v3"); NULL: none */
+	unsigned int isa;   /* with a name: the level that the file itself is marked with */
 	const char *name;   /* what programs ask for: the soname */
 	const char *path;
 };

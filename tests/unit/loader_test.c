@@ -248,6 +248,7 @@ Test(ldcache, levels_of_hardware_survive)
 	struct ldcache_entry v[] = {
 		{.flags = 0x303,
 		 .hwcaps = "x86-64-v3",
+		 .isa = 3,
 		 .name = "liba.so.1",
 		 .path = "/v3/liba.so.1"},
 		{.flags = 0x303,
@@ -264,7 +265,9 @@ Test(ldcache, levels_of_hardware_survive)
 	cr_assert_eq(ldcache_parse(text, len, &a, &again, &e), 0, "%s", e.text);
 	cr_assert_str_eq(again.v[0].hwcaps, "x86-64-v2");
 	cr_assert_str_eq(again.v[0].path, "/v2/liba.so.1");
+	cr_assert_eq(again.v[0].isa, 0);
 	cr_assert_str_eq(again.v[1].hwcaps, "x86-64-v3");
+	cr_assert_eq(again.v[1].isa, 3);
 	cr_assert_null(again.v[2].hwcaps);
 }
 
@@ -293,8 +296,10 @@ Test(ldcache, knows_the_machines)
 	cr_assert_eq(ldcache_flags(40, 32), -1);
 }
 
+#define HWCAP_AT (48 + 16) /* of the first entry */
+
 /* One entry and a section of n_levels names, all the same ones; as an image may have it. */
-static const char *made_cache(size_t name, size_t path, uint32_t n_levels, size_t *len)
+static char *made_cache(size_t name, size_t path, uint32_t n_levels, size_t *len)
 {
 	enum { HEAD = 48, ENTRY = 24, EXTENSION = HEAD + ENTRY, LEVELS = EXTENSION + 24 };
 	uint32_t strings = LEVELS + n_levels * 4;
@@ -350,4 +355,31 @@ Test(ldcache, writes_no_more_than_its_file_system_has)
 	cr_assert_eq(e.code, EFBIG);
 	c.n = 4000;
 	cr_assert_not_null(ldcache_write(&c, &a, &len, &e));
+}
+
+/* Other bits of the upper half make it one of the loaders of old, which had 64 of their own. */
+Test(ldcache, knows_a_named_level_by_the_upper_half)
+{
+	static const struct {
+		uint64_t hwcap;
+		unsigned int isa;
+		bool named;
+	} is[] = {{UINT64_C(0x4000000000000000), 0, true},
+		  {UINT64_C(0x4000000400000000), 4, true},
+		  {UINT64_C(0x400003ff00000000), 0x3ff, true},
+		  {UINT64_C(0x4000040000000000), 0, false},
+		  {UINT64_C(0xc000000000000000), 0, false},
+		  {UINT64_C(0x0000000400000000), 0, false}};
+	struct ldcache c;
+	size_t len, written;
+
+	for (size_t i = 0; i < ARRAY_LEN(is); i++) {
+		char *text = made_cache(9, 9, 1, &len);
+		memcpy(text + HWCAP_AT, &is[i].hwcap, sizeof(is[i].hwcap));
+		cr_assert_eq(ldcache_parse(text, len, &a, &c, &e), 0, "%s", e.text);
+		cr_assert_eq(c.v[0].hwcaps != NULL, is[i].named, "%zu", i);
+		cr_assert_eq(c.v[0].isa, is[i].isa, "%zu", i);
+		const char *again = ldcache_write(&c, &a, &written, &e);
+		cr_assert_arr_eq(again + HWCAP_AT, &is[i].hwcap, sizeof(is[i].hwcap));
+	}
 }
