@@ -34,26 +34,48 @@ static bool library_begins(const char *s, const char *with)
 	return *with == '\0';
 }
 
+static const char *library_folder_of(const struct library_job *w, const char *path)
+{
+	return arena_strndup(w->a, path, (size_t)(strrchr(path, '/') - path));
+}
+
+/* The file in the folder of the loader's name for a library, or else in that of what the name leads
+ * to: Debian's own packages keep drivers in folders that only such links know. */
+static const char *library_beside_link(const struct library_job *w, const char *link,
+				       const char *file, struct elf *out)
+{
+	const char *path = arena_printf(w->a, "%s/%s", library_folder_of(w, link), file);
+
+	if (library_tree_read(&w->host, path, out))
+		return path;
+	const char *real = library_tree_real(&w->host, link);
+	if (real == NULL)
+		return NULL;
+	path = arena_printf(w->a, "%s/%s", library_folder_of(w, real), file);
+	return library_tree_read(&w->host, path, out) ? path : NULL;
+}
+
 /* Where the host's loader has a library of which name is the beginning: the file in that folder,
- * or, when file is NULL, that library itself. */
+ * or, when file is NULL, that library itself. *link: the loader's name for it. */
 static const char *library_beside(const struct library_job *w, const char *name, const char *file,
-				  struct elf *out)
+				  struct elf *out, const char **link)
 {
 	int32_t flags = ldcache_flags(w->image.machine, w->image.class);
 	size_t n = strlen(name);
 
 	for (size_t i = 0; i < w->host.cache.n; i++) {
 		const struct ldcache_entry *x = &w->host.cache.v[i];
+		const char *path = x->path;
 
 		if (x->flags != flags || !library_begins(x->name, name) ||
 		    (x->name[n] != '.' && x->name[n] != '\0') || strchr(x->path, '/') == NULL)
 			continue;
-		const char *path = file == NULL
-					   ? x->path
-					   : arena_printf(w->a, "%.*s/%s",
-							  (int)(strrchr(x->path, '/') - x->path),
-							  x->path, file);
-		if (library_tree_read(&w->host, path, out))
+		*link = x->path;
+		if (file != NULL)
+			path = library_beside_link(w, x->path, file, out);
+		else if (!library_tree_read(&w->host, path, out))
+			path = NULL;
+		if (path != NULL)
 			return path;
 	}
 	return NULL;
@@ -67,19 +89,21 @@ static const char *library_of_driver(struct library_job *w, const struct graft_l
 {
 	const char *file =
 		l->version == NULL ? NULL : arena_printf(w->a, "%s.%s", l->name, l->version);
-	const char *path = NULL;
+	const char *path = NULL, *link = NULL;
 
 	if (file != NULL && w->driver != NULL) {
 		path = arena_printf(w->a, "%s/%s", w->driver, file);
 		if (library_tree_read(&w->host, path, out))
 			return path;
 	}
-	path = library_beside(w, l->name, file, out);
+	path = library_beside(w, l->name, file, out, &link);
 	/* what a driver may lack is not looked for where none of it is */
 	if (path == NULL && (w->driver == NULL || !l->optional))
-		path = library_tree_in_folders(&w->host, file != NULL ? file : l->name, out);
-	if (path != NULL && file != NULL && w->driver == NULL)
-		w->driver = arena_strndup(w->a, path, (size_t)(strrchr(path, '/') - path));
+		path = link = library_tree_in_folders(&w->host, file != NULL ? file : l->name, out);
+	if (path != NULL && file != NULL && w->driver == NULL) {
+		w->driver = library_folder_of(w, path);
+		w->loader = library_folder_of(w, link);
+	}
 	return path;
 }
 
@@ -381,15 +405,22 @@ int graft_libraries(const struct host *h, const struct graft_image *image, struc
 	return ed->cache.text != NULL ? 0 : -e->code;
 }
 
+/* Nothing there changes a loader's cache, so what the host's loader has by links goes where they
+ * are. */
+static const char *library_file_folder(const struct library_job *w, const char *path)
+{
+	const char *folder = library_folder_of(w, path);
+
+	return w->driver != NULL && strcmp(folder, w->driver) == 0 ? w->loader : folder;
+}
+
 static void library_file_mount(struct library_job *w, const struct graft_library *l,
 			       const char *path, const char *name, struct graft_edit_mounts *out)
 {
-	const char *slash = strrchr(path, '/');
-
 	*ARENA_PUSH(w->a, out) = (struct graft_edit_mount){
 		.domain = l->domain,
 		.source = path,
-		.target = arena_printf(w->a, "%.*s/%s", (int)(slash - path), path, name),
+		.target = arena_printf(w->a, "%s/%s", library_file_folder(w, path), name),
 		.exec = true,
 		.why = l->why,
 	};

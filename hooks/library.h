@@ -58,6 +58,7 @@ struct library_job {
 	const struct graft_image *to;
 	struct library_tree host, image;
 	const char *driver; /* the folder of the host's driver; NULL: not found yet */
+	const char *loader; /* ... where the host's loader sees it, perhaps by links */
 	struct graft_edits *ed;
 	struct arena *a;
 	struct library_files {

@@ -168,6 +168,26 @@ by_hook() {
 	done
 }
 
+# As Debian's own packages have it: the loader's cache knows a link, and the driver is behind three of them.
+behind_links() {
+	local at=$lib/nvidia/current
+	mkdir -p $at /etc/alternatives && mv $lib/libcuda.so.$driver $at || return
+	ln -s libcuda.so.$driver $at/libcuda.so.1
+	ln -s $at/libcuda.so.1 /etc/alternatives/nvidia--libcuda.so.1
+	ln -s /etc/alternatives/nvidia--libcuda.so.1 $lib/libcuda.so.1
+	echo $lib >/etc/ld.so.conf
+	[ ! -d /var/cache/ldconfig ] || mount -t tmpfs cache /var/cache/ldconfig
+	# -X: no link of the machine's is touched; /etc is the test's own
+	ldconfig -X -C /etc/ld.so.cache && ldconfig -p | grep -q "libcuda.so.1.*$lib/libcuda.so.1" ||
+		{ skip "a driver behind links" "ldconfig does not work here"; return; }
+	new_bundle "$deny" "$(annotate gpu=0)"
+	glibc_image
+	asks libcuda.so.1 cuInit libcuda.so cuInit
+	is "a driver behind links of links is found" "$(val libcuda.so.1) $(val libcuda.so)" "dependency dependency"
+	rm /etc/alternatives/nvidia--libcuda.so.1 $lib/libcuda.so.1 $at/libcuda.so.1
+	mv $at/libcuda.so.$driver $lib
+}
+
 refuses() { # WHAT FILTER...
 	local what=$1
 	shift
@@ -185,6 +205,7 @@ elif ! pretend >"$WORK/pretend.log" 2>&1 || ! install_driver; then
 	skip "libraries of the host" "a mount namespace that pretends can't be made: $(tail -n 1 "$WORK/pretend.log")"
 else
 	libraries
+	behind_links
 	hot
 	by_hook
 fi

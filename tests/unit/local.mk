@@ -212,12 +212,16 @@ tests_unit_annotation_test_CFLAGS = $(TEST_CC)
 tests_unit_annotation_test_LDFLAGS = $(TEST_LINK)
 tests_unit_annotation_test_LDADD = $(TEST_LIBS)
 
-GRAFT_TESTS = tests/unit/cdi_test tests/unit/graft_curtain_test tests/unit/graft_rdma_test tests/unit/graft_record_test tests/unit/graft_request_test tests/unit/graft_tree_test tests/unit/config_edit_test
+GRAFT_TESTS = tests/unit/cdi_test tests/unit/graft_curtain_test tests/unit/graft_library_test tests/unit/graft_rdma_test tests/unit/graft_record_test tests/unit/graft_request_test tests/unit/graft_tree_test tests/unit/config_edit_test
 UNIT_TESTS += $(GRAFT_TESTS)
 tests_unit_graft_curtain_test_SOURCES = tests/unit/graft_curtain_test.c tests/unit/graft_fixture.h
 tests_unit_graft_curtain_test_CFLAGS = $(MOUNT_CC)
 tests_unit_graft_curtain_test_LDFLAGS = $(TEST_LINK)
 tests_unit_graft_curtain_test_LDADD = $(TEST_LIBS)
+tests_unit_graft_library_test_SOURCES = tests/unit/graft_library_test.c tests/unit/graft_fixture.h
+tests_unit_graft_library_test_CFLAGS = $(MOUNT_CC)
+tests_unit_graft_library_test_LDFLAGS = $(TEST_LINK)
+tests_unit_graft_library_test_LDADD = $(TEST_LIBS)
 tests_unit_graft_rdma_test_SOURCES = tests/unit/graft_rdma_test.c tests/unit/graft_fixture.h
 tests_unit_graft_rdma_test_CFLAGS = $(MOUNT_CC)
 tests_unit_graft_rdma_test_LDFLAGS = $(TEST_LINK)
