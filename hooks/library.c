@@ -60,7 +60,7 @@ static const char *library_beside_link(const struct library_job *w, const char *
 static const char *library_beside(const struct library_job *w, const char *name, const char *file,
 				  struct elf *out, const char **link)
 {
-	int32_t flags = ldcache_flags(w->image.machine, w->image.class);
+	int32_t flags = ldcache_flags(w->host.machine, w->host.class);
 	size_t n = strlen(name);
 
 	for (size_t i = 0; i < w->host.cache.n; i++) {

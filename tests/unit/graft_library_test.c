@@ -214,3 +214,42 @@ Test(graft_library, links_of_the_host_stay_below_its_root, .timeout = 20)
 	cr_assert_null(library_tree_real(&t, "/lib/none"));
 	fixture_done(&x.f);
 }
+
+/* What a CDI document has of them. */
+static const char *library_document(struct library_fixture *x, bool target)
+{
+	struct graft_edit_mounts files = {0};
+
+	library_write_cache(x);
+	graft_library_files(&x->f.host, &x->f.arena, &x->ed, &files, &x->ed.note);
+	return library_list(x, &files, target);
+}
+
+Test(graft_library, documents_know_folders_of_the_loaders_cache)
+{
+	struct library_fixture x;
+
+	library_new(&x);
+	fake_write(&x.f, "opt/nvidia/libcuda.so." DRIVER, (struct fake){.soname = "libcuda.so.1"});
+	fixture_link(&x.f, "opt/nvidia/libcuda.so.1", "libcuda.so." DRIVER);
+	library_cache(&x, "libcuda.so.1", "/opt/nvidia/libcuda.so.1");
+	library_ask_for(&x, "libcuda.so", DRIVER);
+	cr_assert_str_eq(library_document(&x, false),
+			 "/opt/nvidia/libcuda.so." DRIVER " /opt/nvidia/libcuda.so." DRIVER);
+	cr_assert_str_eq(library_document(&x, true),
+			 "/opt/nvidia/libcuda.so.1 /opt/nvidia/libcuda.so");
+	fixture_done(&x.f);
+}
+
+Test(graft_library, documents_show_a_driver_where_the_hosts_loader_sees_it)
+{
+	struct library_fixture x;
+
+	library_new(&x);
+	debian(&x);
+	library_ask_for(&x, "libcuda.so", DRIVER);
+	cr_assert_str_eq(library_document(&x, true), "/lib/x86_64-linux-gnu/libcuda.so.1"
+						     " /lib/x86_64-linux-gnu/libcuda.so");
+	cr_assert_eq(x.ed.note.n, 0);
+	fixture_done(&x.f);
+}
