@@ -81,6 +81,27 @@ static const char *library_beside(const struct library_job *w, const char *name,
 	return NULL;
 }
 
+/* The name without the folder that may stand before it. */
+static const char *library_base(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	return slash != NULL ? slash + 1 : name;
+}
+
+/* A file of the driver, NAME.VERSION, in its folder or in the one below that the name has. */
+static const char *library_in_driver(const struct library_job *w, const char *file, struct elf *out)
+{
+	const char *path = arena_printf(w->a, "%s/%s", w->driver, library_base(file));
+
+	if (library_tree_read(&w->host, path, out))
+		return path;
+	if (library_base(file) == file)
+		return NULL;
+	path = arena_printf(w->a, "%s/%s", w->driver, file);
+	return library_tree_read(&w->host, path, out) ? path : NULL;
+}
+
 /* "libcuda.so" with version "580.95": libcuda.so.580.95 in the folder that the driver's others were
  * found in, in a folder that has a libcuda.so.*, or in the usual ones; without a version: what the
  * host's loader has for the name, or for one that begins with it. */
@@ -89,17 +110,17 @@ static const char *library_of_driver(struct library_job *w, const struct graft_l
 {
 	const char *file =
 		l->version == NULL ? NULL : arena_printf(w->a, "%s.%s", l->name, l->version);
-	const char *path = NULL, *link = NULL;
+	const char *base = library_base(l->name), *link = NULL;
+	const char *path =
+		file != NULL && w->driver != NULL ? library_in_driver(w, file, out) : NULL;
 
-	if (file != NULL && w->driver != NULL) {
-		path = arena_printf(w->a, "%s/%s", w->driver, file);
-		if (library_tree_read(&w->host, path, out))
-			return path;
-	}
-	path = library_beside(w, l->name, file, out, &link);
+	if (path != NULL)
+		return path;
+	path = library_beside(w, base, file == NULL ? NULL : library_base(file), out, &link);
 	/* what a driver may lack is not looked for where none of it is */
 	if (path == NULL && (w->driver == NULL || !l->optional))
-		path = link = library_tree_in_folders(&w->host, file != NULL ? file : l->name, out);
+		path = link = library_tree_in_folders(
+			&w->host, file != NULL ? library_base(file) : base, out);
 	if (path != NULL && file != NULL && w->driver == NULL) {
 		w->driver = library_folder_of(w, path);
 		w->loader = library_folder_of(w, link);
@@ -258,9 +279,9 @@ static void library_ask(struct library_job *w, const struct graft_library *l)
 		return;
 	}
 	f->name = f->elf.soname != NULL && !l->program ? f->elf.soname : strrchr(f->path, '/') + 1;
-	if (!l->program && strcmp(l->name, f->name) != 0) {
+	if (!l->program && strcmp(library_base(l->name), f->name) != 0) {
 		f->alias = arena_new(w->a, const char *);
-		f->alias[f->n_alias++] = l->name;
+		f->alias[f->n_alias++] = library_base(l->name);
 	}
 	if (strchr(f->name, '/') != NULL || (!l->program && library_taken(w, f->name) != NULL))
 		return;
@@ -451,7 +472,7 @@ void graft_library_files(const struct host *h, struct arena *a, const struct gra
 			continue;
 		library_file_mount(&w, l, path, name, out);
 		/* programs that ask without a version */
-		if (!l->program && strcmp(l->name, name) != 0)
-			library_file_mount(&w, l, path, l->name, out);
+		if (!l->program && strcmp(library_base(l->name), name) != 0)
+			library_file_mount(&w, l, path, library_base(l->name), out);
 	}
 }

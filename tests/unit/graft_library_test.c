@@ -253,3 +253,48 @@ Test(graft_library, documents_show_a_driver_where_the_hosts_loader_sees_it)
 	cr_assert_eq(x.ed.note.n, 0);
 	fixture_done(&x.f);
 }
+
+/* What a capability brings where the driver has these files. */
+static const char *library_of_caps(struct library_fixture *x, unsigned int caps)
+{
+	nvidia_libraries(&x->ed, &x->f.arena, caps, DRIVER);
+	return library_plan(x);
+}
+
+Test(graft_library, a_library_with_a_version_of_its_own_is_found)
+{
+	struct library_fixture x;
+
+	library_new(&x);
+	fake_write(&x.f, LIB "/libcuda.so." DRIVER, (struct fake){.soname = "libcuda.so.1"});
+	fake_write(&x.f, LIB "/libnvidia-nvvm70.so.4",
+		   (struct fake){.soname = "libnvidia-nvvm70.so.4"});
+	library_cache(&x, "libcuda.so.1", "/" LIB "/libcuda.so." DRIVER);
+	library_cache(&x, "libnvidia-nvvm70.so.4", "/" LIB "/libnvidia-nvvm70.so.4");
+	cr_assert_str_eq(library_of_caps(&x, GRAFT_CAP_COMPUTE),
+			 "/" LIB "/libcuda.so." DRIVER " /" LIB "/libnvidia-nvvm70.so.4");
+	fixture_done(&x.f);
+}
+
+Test(graft_library, vdpau_has_a_folder_of_its_own_below_the_drivers)
+{
+	struct library_fixture x;
+	static const char *const libs[] = {"libnvidia-encode", "libnvcuvid"};
+
+	library_new(&x);
+	for (size_t i = 0; i < ARRAY_LEN(libs); i++) {
+		const char *so = arena_printf(&x.f.arena, "%s.so.1", libs[i]);
+		const char *path = arena_printf(&x.f.arena, LIB "/%s.so." DRIVER, libs[i]);
+
+		fake_write(&x.f, path, (struct fake){.soname = so});
+		library_cache(&x, so, arena_printf(&x.f.arena, "/%s", path));
+	}
+	fake_write(&x.f, LIB "/vdpau/libvdpau_nvidia.so." DRIVER,
+		   (struct fake){.soname = "libvdpau_nvidia.so.1"});
+	cr_assert_str_eq(library_of_caps(&x, GRAFT_CAP_VIDEO),
+			 "/" LIB "/libnvidia-encode.so." DRIVER " /" LIB
+			 "/vdpau/libvdpau_nvidia.so." DRIVER " /" LIB "/libnvcuvid.so." DRIVER);
+	cr_assert_str_eq(x.ed.mount.v[1].target, "/graft/libvdpau_nvidia.so.1");
+	cr_assert_str_eq(x.ed.mount.v[1].alias[0], "libvdpau_nvidia.so");
+	fixture_done(&x.f);
+}
