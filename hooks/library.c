@@ -248,9 +248,11 @@ bool library_depend(struct library_job *w, struct library_file *f, const char *n
 }
 
 /* In order of need, so that a circle of libraries ends: one that is being looked at counts as
- * taken. */
+ * taken. What a refused one has brought is forgotten: some of it may need it in turn. It stays
+ * itself, so that nobody asks for it again. */
 bool library_take(struct library_job *w, struct library_file *f)
 {
+	size_t files = w->file.n, lefts = w->ed->left.n;
 	bool fits = true;
 
 	f->fate = LIBRARY_CHECKING;
@@ -259,6 +261,10 @@ bool library_take(struct library_job *w, struct library_file *f)
 		fits = library_depend(w, f, f->elf.needed[i]);
 	fits = fits && library_fits(w, f);
 	f->fate = fits ? LIBRARY_TAKEN : LIBRARY_REFUSED;
+	if (!fits) {
+		w->file.n = files + 1;
+		w->ed->left.n = lefts;
+	}
 	return fits;
 }
 

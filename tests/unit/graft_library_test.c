@@ -298,3 +298,28 @@ Test(graft_library, vdpau_has_a_folder_of_its_own_below_the_drivers)
 	cr_assert_str_eq(x.ed.mount.v[1].alias[0], "libvdpau_nvidia.so");
 	fixture_done(&x.f);
 }
+
+/* libcuda needs libb, which needs libcuda: what fails is known only at the end. */
+Test(graft_library, what_a_refused_library_brought_goes_with_it)
+{
+	struct library_fixture x;
+
+	library_new(&x);
+	fake_write(&x.f, LIB "/libcuda.so." DRIVER,
+		   (struct fake){.soname = "libcuda.so.1",
+				 .needed = {"libb.so.1", "libc.so.6"},
+				 .from = "libc.so.6",
+				 .version = "TOMORROW_9.9"});
+	fake_write(&x.f, LIB "/libb.so.1",
+		   (struct fake){.soname = "libb.so.1", .needed = {"libcuda.so.1", "libc.so.6"}});
+	library_cache(&x, "libcuda.so.1", "/" LIB "/libcuda.so." DRIVER);
+	library_cache(&x, "libb.so.1", "/" LIB "/libb.so.1");
+	library_ask_for(&x, "libcuda.so", DRIVER);
+	library_ask_for(&x, "libcuda.so", DRIVER);
+	cr_assert_str_eq(library_plan(&x), "");
+	cr_assert_null(x.ed.cache.text);
+	cr_assert_eq(x.ed.left.n, 0);
+	cr_assert_eq(x.ed.note.n, 1);
+	cr_assert_str_eq(x.ed.note.v[0].code, "GLIBC");
+	fixture_done(&x.f);
+}
