@@ -168,12 +168,29 @@ void library_left(struct library_job *w, enum graft_domain d, const char *what, 
 	*ARENA_PUSH(w->a, &w->ed->left) = (struct graft_left){d, what, why};
 }
 
-static bool library_offers(const struct elf *f, const char *version)
+/* As the loader has it (glibc, elf/dl-version.c): a library that defines no versions serves any,
+ * with a warning. Without even a table of its symbols' versions an assertion of the loader fails.
+ */
+static bool library_offers(const struct elf *f, const char *name, const char *version)
 {
+	if (f->versym && !f->verdef && !library_is_libc(name))
+		return true;
 	for (size_t i = 0; i < f->n_define; i++)
 		if (strcmp(f->define[i], version) == 0)
 			return true;
 	return false;
+}
+
+static void library_unfit(struct library_job *w, struct library_file *f, const char *version,
+			  const char *of, bool grafted)
+{
+	f->code = "GLIBC";
+	f->problem = arena_printf(w->a, "%s needs %s of %s, which %s does not offer", f->path,
+				  version, of, grafted ? "the host's" : "the image's");
+	f->remedy = grafted ? NULL
+		    : library_is_libc(of)
+			    ? ", use an image with a newer C library"
+			    : arena_printf(w->a, ", use an image with a newer %s", of);
 }
 
 /* Every version that f needs is offered. The provider is one of the grafted, or the image's. */
@@ -187,13 +204,10 @@ static bool library_fits(struct library_job *w, struct library_file *f)
 		if (grafted == NULL && library_tree_find(&w->image, need->library, &image) == NULL)
 			continue; /* refused already, or nobody has it: the loader's own error */
 		for (size_t k = 0; k < need->n; k++) {
-			if (library_offers(grafted != NULL ? &grafted->elf : &image,
+			if (library_offers(grafted != NULL ? &grafted->elf : &image, need->library,
 					   need->version[k]))
 				continue;
-			f->code = "GLIBC";
-			f->problem = arena_printf(
-				w->a, "%s needs %s of %s, which the image's does not offer",
-				f->path, need->version[k], need->library);
+			library_unfit(w, f, need->version[k], need->library, grafted != NULL);
 			return false;
 		}
 	}
@@ -244,6 +258,7 @@ bool library_depend(struct library_job *w, struct library_file *f, const char *n
 	}
 	f->code = have->code;
 	f->problem = have->problem;
+	f->remedy = have->remedy;
 	return have->fate != LIBRARY_REFUSED;
 }
 
@@ -293,10 +308,7 @@ static void library_ask(struct library_job *w, const struct graft_library *l)
 		return;
 	if (!library_take(w, f))
 		graft_note_add(&w->ed->note, w->a, f->domain, f->code, "%s; %s is left out%s",
-			       f->problem, f->name,
-			       strcmp(f->code, "GLIBC") == 0
-				       ? ", use an image with a newer C library"
-				       : "");
+			       f->problem, f->name, f->remedy != NULL ? f->remedy : "");
 }
 
 static void library_mount(struct library_job *w, const struct library_file *f, const char *target,

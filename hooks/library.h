@@ -49,6 +49,7 @@ struct library_file {
 	size_t n_over;
 	const char *why;
 	const char *code, *problem; /* why it was refused, without an end; NULL: it was not */
+	const char *remedy;	    /* ", use ..."; NULL: none is known */
 	struct elf elf;
 	bool program;
 };

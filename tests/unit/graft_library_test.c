@@ -323,3 +323,48 @@ Test(graft_library, what_a_refused_library_brought_goes_with_it)
 	cr_assert_str_eq(x.ed.note.v[0].code, "GLIBC");
 	fixture_done(&x.f);
 }
+
+/* libcuda needs LIBX_1 of a library of the image; the only note's text, or NULL. */
+static const char *library_note_of(struct library_fixture *x, const char *from, struct fake theirs)
+{
+	library_new(x);
+	theirs.soname = from;
+	fake_write(&x->f, arena_printf(&x->f.arena, "image/lib/%s", from), theirs);
+	fake_write(&x->f, LIB "/libcuda.so." DRIVER,
+		   (struct fake){.soname = "libcuda.so.1",
+				 .needed = {from},
+				 .from = from,
+				 .version = "LIBX_1"});
+	library_cache(x, "libcuda.so.1", "/" LIB "/libcuda.so." DRIVER);
+	library_ask_for(x, "libcuda.so", DRIVER);
+	(void)library_plan(x);
+	cr_assert_eq(x->ed.note.n + x->ed.mount.n, 1);
+	return x->ed.note.n > 0 ? x->ed.note.v[0].text : NULL;
+}
+
+Test(graft_library, a_library_fits_as_the_loader_has_it)
+{
+	static const struct {
+		const char *from;
+		struct fake theirs;
+		bool fits;
+		const char *remedy;
+	} cases[] = {
+		{"libx.so.1", {.versym = true, .define = "LIBX_1"}, true, NULL},
+		/* "no version information available" */
+		{"libx.so.1", {.versym = true}, true, NULL},
+		{"libx.so.1", {.versym = false}, false, "newer libx.so.1"},
+		{"libx.so.1", {.versym = true, .define = "LIBX_0"}, false, "newer libx.so.1"},
+		{"libm.so.6", {.versym = true}, false, "newer C library"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct library_fixture x;
+		const char *note = library_note_of(&x, cases[i].from, cases[i].theirs);
+
+		cr_assert_eq(note == NULL, cases[i].fits, "case %zu: %s", i, note);
+		if (note != NULL)
+			cr_assert_not_null(strstr(note, cases[i].remedy), "case %zu: %s", i, note);
+		fixture_done(&x.f);
+	}
+}
