@@ -345,14 +345,25 @@ struct edit_hooks {
 	size_t *n;
 };
 
+static bool edit_words_are(const char *const *x, size_t n_x, const char *const *y, size_t n_y)
+{
+	bool same = n_x == n_y;
+
+	for (size_t i = 0; same && i < n_x; i++)
+		same = strcmp(x[i], y[i]) == 0;
+	return same;
+}
+
+/* Two devices of one file may bring the same hook, which then runs once. */
 static bool edit_hook_is_there(const struct edit_hooks *list, const struct cdi_hook *hook)
 {
 	for (size_t i = 0; i < *list->n; i++) {
 		const struct oci_hook *have = &(*list->v)[i];
-		bool same = strcmp(have->path, hook->path) == 0 && have->n_args == hook->n_args;
-		for (size_t k = 0; same && k < hook->n_args; k++)
-			same = strcmp(have->args[k], hook->args[k]) == 0;
-		if (same)
+
+		if (strcmp(have->path, hook->path) == 0 &&
+		    edit_words_are(have->args, have->n_args, hook->args, hook->n_args) &&
+		    edit_words_are(have->env, have->n_env, hook->env, hook->n_env) &&
+		    have->timeout.set == hook->timeout.set && have->timeout.v == hook->timeout.v)
 			return true;
 	}
 	return false;

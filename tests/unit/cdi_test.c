@@ -150,8 +150,9 @@ Test(cdi, the_later_folder_wins_and_one_folder_must_agree)
 
 static struct cdi_result apply(struct graft_fixture *f, const char *config)
 {
-	struct graft_policy policy = {.source = "the test",
-				      .cdi = {.resolve = true, .dirs = dirs, .n_dirs = 2}};
+	struct graft_policy policy = {
+		.source = "the test",
+		.cdi = {.resolve = true, .hooks = true, .dirs = dirs, .n_dirs = 2}};
 	struct cdi_result out;
 	struct oci_config *c;
 
@@ -233,6 +234,32 @@ Test(cdi, variables_replace_and_groups_add)
 	cr_assert_str_eq(p->env[1], "A=2");
 	cr_assert_eq(p->user->n_additional_gids, 2);
 	cr_assert_eq(p->user->additional_gids[1], 9);
+	fixture_done(&f);
+}
+
+Test(cdi, hooks_that_differ_in_anything_are_all_there)
+{
+	static const char *const more[] = {
+		"", ",\"env\":[\"A=1\"]", ",\"env\":[\"A=2\"]", ",\"env\":[\"A=2\"],\"timeout\":5",
+		"", ",\"env\":[\"A=1\"]",
+	};
+	struct graft_fixture f;
+	const char *hooks = "";
+
+	fixture_new(&f);
+	for (size_t i = 0; i < ARRAY_LEN(more); i++)
+		hooks = arena_printf(&f.arena,
+				     "%s%s{\"hookName\":\"poststop\",\"path\":\"/bin/h\","
+				     "\"args\":[\"h\",\"a\"]%s}",
+				     hooks, i > 0 ? "," : "", more[i]);
+	fixture_file(&f, "etc/cdi/a.json", arena_printf(&f.arena, EDITS("\"hooks\":[%s]"), hooks));
+	struct cdi_result out = apply(&f, CONFIG(""));
+	const struct oci_hooks *h = out.config->hooks;
+	cr_assert_eq(h->n_poststop, 4);
+	cr_assert_eq(h->poststop[0].n_env, 0);
+	cr_assert_str_eq(h->poststop[1].env[0], "A=1");
+	cr_assert_str_eq(h->poststop[2].env[0], "A=2");
+	cr_assert_eq(h->poststop[3].timeout.v, 5);
 	fixture_done(&f);
 }
 
