@@ -133,6 +133,7 @@ static void edits_files(struct editor *q, enum graft_domain d)
 static int edits_caps(struct editor *q)
 {
 	const struct graft_want *w = &q->r->caps;
+	unsigned int named = 0;
 	const char *bad;
 
 	q->caps = EDITS_CAPS_DEFAULT & q->policy->caps;
@@ -142,6 +143,14 @@ static int edits_caps(struct editor *q)
 		return graft_refuse(q->e, EINVAL, GRAFT_GPU, "VALUE",
 				    "%s: '%.60s' is none of %s, all", w->source, bad,
 				    values_cap_names(~0U, q->a));
+	/* who says "all" does not miss it */
+	(void)values_caps(w->value, GRAFT_CAP_COMPUTE, &named, &bad, q->a);
+	if ((named & q->policy->caps & GRAFT_CAP_COMPAT32) != 0 &&
+	    q->r->want[GRAFT_GPU].value != NULL)
+		graft_note_add(&q->out->note, q->a, GRAFT_GPU, "COMPAT32",
+			       "%s: the driver's 32-bit libraries are not brought; 32-bit programs "
+			       "need an image that has them, in the driver's version",
+			       w->source);
 	unsigned int refused = q->caps & ~q->policy->caps;
 	if (refused == 0)
 		return 0;

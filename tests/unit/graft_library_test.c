@@ -368,3 +368,38 @@ Test(graft_library, a_library_fits_as_the_loader_has_it)
 		fixture_done(&x.f);
 	}
 }
+
+static size_t library_notes(const struct graft_fixture *f, const char *code)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->edits.note.n; i++)
+		n += strcmp(f->edits.note.v[i].code, code) == 0;
+	return n;
+}
+
+Test(graft_library, libraries_of_32_bits_are_told_to_be_missing)
+{
+	static const struct {
+		const char *caps;
+		size_t notes;
+	} cases[] = {{"compute,compat32", 1}, {"compute", 0}, {"all", 0}, {"all,compat32", 1}};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct graft_fixture f;
+
+		fixture_new(&f);
+		fixture_gpus(&f);
+		fixture_file(&f, "etc/greffon/graft.json",
+			     "{\"version\":1,\"enable\":[\"gpu\"],\"capabilities\":[\"compute\","
+			     "\"compat32\"]}");
+		cr_assert_eq(fixture_plan(&f, arena_printf(&f.arena,
+							   ",\"annotations\":{"
+							   "\"org.greffon.graft.gpu\":\"0\","
+							   "\"org.greffon.graft.gpu.caps\":\"%s\"}",
+							   cases[i].caps)),
+			     0, "%s", f.e.text);
+		cr_assert_eq(library_notes(&f, "COMPAT32"), cases[i].notes, "%s", cases[i].caps);
+		fixture_done(&f);
+	}
+}
