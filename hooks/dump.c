@@ -84,7 +84,7 @@ static void dump_library(struct json *j, const struct graft_library *l)
 	json_open(j, NULL, '{');
 	json_string(j, "name", l->name);
 	dump_optional(j, "version", l->version);
-	json_string(j, "kind", l->program ? "program" : "library");
+	json_string(j, "kind", l->program ? "program" : l->name[0] == '/' ? "file" : "library");
 	if (l->optional)
 		json_bool(j, "optional", true);
 	json_string(j, "graft", graft_domain_name(l->domain));

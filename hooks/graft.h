@@ -413,7 +413,7 @@ struct graft_edit_env {
  * whether it can run in the image, is found out by the modules that read ELF (hooks/elf.c). */
 struct graft_library {
 	enum graft_domain domain;
-	const char *name; /* "libcuda.so", "nvidia-smi", "vdpau/libvdpau_nvidia.so" */
+	const char *name; /* "libcuda.so", "nvidia-smi", "vdpau/libvdpau_nvidia.so", "/PATH" */
 	const char
 		*version; /* the file must end with ".VERSION" (a driver's libraries); NULL: any */
 	bool program;	  /* in the host's PATH folders, not a library */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hooks/library.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "hooks/mpi.h"
@@ -283,6 +285,21 @@ bool library_take(struct library_job *w, struct library_file *f)
 	return fits;
 }
 
+/* A file that is named by its path goes to the same path, if the host has it. False: l is none. */
+static bool library_data(const struct library_job *w, const struct graft_library *l,
+			 struct graft_edit_mounts *out)
+{
+	struct stat st;
+
+	if (l->name[0] != '/')
+		return false;
+	autoclose int fd = library_tree_fd(&w->host, l->name, O_PATH | O_CLOEXEC);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		*ARENA_PUSH(w->a, out) = (struct graft_edit_mount){
+			.domain = l->domain, .source = l->name, .target = l->name, .why = l->why};
+	return true;
+}
+
 static void library_ask(struct library_job *w, const struct graft_library *l)
 {
 	struct library_file *f = arena_new(w->a, struct library_file);
@@ -429,7 +446,8 @@ int graft_libraries(const struct host *h, const struct graft_image *image, struc
 	library_job_open(&w);
 	bool glibc = library_has_glibc(&w);
 	for (size_t i = 0; glibc && i < ed->library.n; i++)
-		library_ask(&w, &ed->library.v[i]);
+		if (!library_data(&w, &ed->library.v[i], &ed->mount))
+			library_ask(&w, &ed->library.v[i]);
 	r = verbs_take(&w, glibc, e);
 	if (r == 0 && ed->mpi.mode != GRAFT_MPI_OFF)
 		r = mpi_swap(&w, glibc, e);
@@ -465,32 +483,37 @@ static void library_file_mount(struct library_job *w, const struct graft_library
 	};
 }
 
+static void library_file(struct library_job *w, const struct graft_library *l,
+			 struct graft_edit_mounts *out, struct graft_notes *notes)
+{
+	struct elf elf = {0};
+	const char *path =
+		l->program ? library_program(w, l->name, &elf) : library_of_driver(w, l, &elf);
+
+	if (path == NULL && !l->optional)
+		graft_note_add(notes, w->a, l->domain, "LIBRARY",
+			       "%s%s%s is not on this node (for %s)", l->name,
+			       l->version != NULL ? "." : "", l->version != NULL ? l->version : "",
+			       l->why);
+	if (path == NULL)
+		return;
+	const char *file = strrchr(path, '/') + 1;
+	const char *name = elf.soname != NULL && !l->program ? elf.soname : file;
+	if (strchr(name, '/') != NULL)
+		return;
+	library_file_mount(w, l, path, name, out);
+	/* programs that ask without a version */
+	if (!l->program && strcmp(library_base(l->name), name) != 0)
+		library_file_mount(w, l, path, library_base(l->name), out);
+}
+
 void graft_library_files(const struct host *h, struct arena *a, const struct graft_edits *ed,
 			 struct graft_edit_mounts *out, struct graft_notes *notes)
 {
 	struct library_job w = {.h = h, .a = a};
 
 	library_tree_open(&w.host, h->root, a);
-	for (size_t i = 0; i < ed->library.n; i++) {
-		const struct graft_library *l = &ed->library.v[i];
-		struct elf elf = {0};
-		const char *path = l->program ? library_program(&w, l->name, &elf)
-					      : library_of_driver(&w, l, &elf);
-
-		if (path == NULL && !l->optional)
-			graft_note_add(notes, a, l->domain, "LIBRARY",
-				       "%s%s%s is not on this node (for %s)", l->name,
-				       l->version != NULL ? "." : "",
-				       l->version != NULL ? l->version : "", l->why);
-		if (path == NULL)
-			continue;
-		const char *file = strrchr(path, '/') + 1;
-		const char *name = elf.soname != NULL && !l->program ? elf.soname : file;
-		if (strchr(name, '/') != NULL)
-			continue;
-		library_file_mount(&w, l, path, name, out);
-		/* programs that ask without a version */
-		if (!l->program && strcmp(library_base(l->name), name) != 0)
-			library_file_mount(&w, l, path, library_base(l->name), out);
-	}
+	for (size_t i = 0; i < ed->library.n; i++)
+		if (!library_data(&w, &ed->library.v[i], out))
+			library_file(&w, &ed->library.v[i], out, notes);
 }

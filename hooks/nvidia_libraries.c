@@ -7,6 +7,7 @@ enum library_kind {
 	ROW_LIBRARY, /* its file has the driver's version */
 	ROW_OTHER,   /* ... a version of its own */
 	ROW_PROGRAM,
+	ROW_FILE, /* tells a loader of OpenCL, EGL or Vulkan which library to load */
 };
 
 /* What a driver capability means in files, as libnvidia-container has it. Which of them a driver
@@ -33,6 +34,7 @@ static const struct library_row library_rows[] = {
 	{"libnvidia-nvvm.so", GRAFT_CAP_COMPUTE, ROW_LIBRARY, false},
 	{"libnvidia-nvvm70.so", GRAFT_CAP_COMPUTE, ROW_OTHER, false},
 	{"libnvidia-tileiras.so", GRAFT_CAP_COMPUTE, ROW_LIBRARY, false},
+	{"/etc/OpenCL/vendors/nvidia.icd", GRAFT_CAP_COMPUTE, ROW_FILE, false},
 	{"nvidia-cuda-mps-control", GRAFT_CAP_COMPUTE, ROW_PROGRAM, false},
 	{"nvidia-cuda-mps-server", GRAFT_CAP_COMPUTE, ROW_PROGRAM, false},
 	{"libnvidia-ml.so", GRAFT_CAP_UTILITY, ROW_LIBRARY, true},
@@ -58,6 +60,15 @@ static const struct library_row library_rows[] = {
 	{"libEGL_nvidia.so", GRAFT_CAP_GRAPHICS, ROW_LIBRARY, false},
 	{"libGLESv2_nvidia.so", GRAFT_CAP_GRAPHICS, ROW_LIBRARY, false},
 	{"libGLESv1_CM_nvidia.so", GRAFT_CAP_GRAPHICS, ROW_LIBRARY, false},
+	{"libnvidia-egl-wayland.so", GRAFT_CAP_GRAPHICS, ROW_OTHER, false},
+	{"libnvidia-egl-gbm.so", GRAFT_CAP_GRAPHICS, ROW_OTHER, false},
+	{"/usr/share/glvnd/egl_vendor.d/10_nvidia.json", GRAFT_CAP_GRAPHICS, ROW_FILE, false},
+	{"/usr/share/egl/egl_external_platform.d/10_nvidia_wayland.json", GRAFT_CAP_GRAPHICS,
+	 ROW_FILE, false},
+	{"/usr/share/egl/egl_external_platform.d/15_nvidia_gbm.json", GRAFT_CAP_GRAPHICS, ROW_FILE,
+	 false},
+	{"/etc/vulkan/icd.d/nvidia_icd.json", GRAFT_CAP_GRAPHICS, ROW_FILE, false},
+	{"/usr/share/vulkan/icd.d/nvidia_icd.json", GRAFT_CAP_GRAPHICS, ROW_FILE, false},
 	{"libnvidia-ngx.so", GRAFT_CAP_NGX, ROW_LIBRARY, true},
 };
 

@@ -188,6 +188,21 @@ behind_links() {
 	mv $at/libcuda.so.$driver $lib
 }
 
+# The file by which OpenCL's loader finds the driver.
+icd() {
+	mkdir -p /etc/OpenCL/vendors && echo libnvidia-opencl.so.1 >/etc/OpenCL/vendors/nvidia.icd
+	new_bundle "$deny" "$(annotate gpu=0)" '.root.readonly = true'
+	glibc_image
+	run_sh 'cat /etc/OpenCL/vendors/nvidia.icd; echo x >/etc/OpenCL/vendors/nvidia.icd'
+	is "OpenCL's loader is told of the driver" "$OUT" libnvidia-opencl.so.1
+	ok "... in a file that can't be written" test "$RC" -ne 0
+	new_bundle "$deny" "$(annotate gpu=0 gpu.caps=utility)"
+	glibc_image
+	run_sh 'ls /etc/OpenCL 2>/dev/null; true'
+	is "... with the capability that needs it only" "$OUT" ""
+	rm -r /etc/OpenCL
+}
+
 refuses() { # WHAT FILTER...
 	local what=$1
 	shift
@@ -206,6 +221,7 @@ elif ! pretend >"$WORK/pretend.log" 2>&1 || ! install_driver; then
 else
 	libraries
 	behind_links
+	icd
 	hot
 	by_hook
 fi

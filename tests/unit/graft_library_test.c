@@ -403,3 +403,23 @@ Test(graft_library, libraries_of_32_bits_are_told_to_be_missing)
 		fixture_done(&f);
 	}
 }
+
+Test(graft_library, loaders_are_told_of_the_driver_where_the_host_tells_them)
+{
+	struct library_fixture x;
+
+	library_new(&x);
+	fixture_file(&x.f, "etc/OpenCL/vendors/nvidia.icd", "libnvidia-opencl.so.1\n");
+	fixture_file(&x.f, "usr/share/vulkan/icd.d/nvidia_icd.json", "{}");
+	fixture_file(&x.f, "etc/vulkan/icd.d/nvidia_icd.json/is_a_folder", "");
+	cr_assert_str_eq(library_of_caps(&x, GRAFT_CAP_COMPUTE), "/etc/OpenCL/vendors/nvidia.icd");
+	cr_assert_not(x.ed.mount.v[0].exec);
+	cr_assert_str_eq(x.ed.mount.v[0].target, "/etc/OpenCL/vendors/nvidia.icd");
+	x.ed = (struct graft_edits){0};
+	cr_assert_str_eq(library_of_caps(&x, GRAFT_CAP_GRAPHICS),
+			 "/usr/share/vulkan/icd.d/nvidia_icd.json");
+	cr_assert_str_eq(library_document(&x, true), "/usr/share/vulkan/icd.d/nvidia_icd.json");
+	x.ed = (struct graft_edits){0};
+	cr_assert_str_eq(library_of_caps(&x, GRAFT_CAP_UTILITY), "");
+	fixture_done(&x.f);
+}
