@@ -57,7 +57,8 @@ validity() {
 	like "... and a version that is too low" "$("$v" "$WORK/bad.json")" "*lowest that does is 0.7.0*"
 }
 
-# What the plan has of devices, rules, groups and mounts, without who asked for it.
+# What the plan has of devices, rules, groups and mounts, without who asked for it. What a document mounts is a mount of
+# the config, hence as private as the others of it.
 facts() { # TREE KEY VALUE [KEY VALUE]
 	local tree=$1 f='.annotations = {}'
 	shift
@@ -67,7 +68,7 @@ facts() { # TREE KEY VALUE [KEY VALUE]
 	done
 	jq "$f" "$WORK/base.json" >"$WORK/asks.json"
 	"${lib_runtime[@]}" plan --host "$tree" --bundle "$WORK/bundle" --config "$WORK/asks.json" 2>"$WORK/plan.err" |
-		grep -E '^(device|rule|mount|user) ' | sed 's/  ([^()]*)$//' | sort
+		grep -E '^(device|rule|mount|user) ' | sed 's/  ([^()]*)$//; s/ propagation=private$//' | sort
 	grep -v 'GRAFT-\(UNAVAILABLE\|LAZY\|STALE\|PERM\|MEMLOCK\)' "$WORK/plan.err"
 }
 
