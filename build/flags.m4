@@ -10,7 +10,8 @@ AC_DEFUN([GREFFON_TRY_FLAG], [
 ])
 WARN_CFLAGS=""
 m4_foreach_w([flag], [-Wall -Wextra -Wshadow -Wvla -Wswitch-enum -Wmissing-prototypes -Wstrict-prototypes
-	-Wpointer-arith -Wformat=2 -Wconversion -Wno-sign-conversion -Wundef -Wwrite-strings -Wno-missing-field-initializers -Wno-format-truncation],
+	-Wpointer-arith -Wformat=2 -Wconversion -Wno-sign-conversion -Wundef -Wwrite-strings -Werror=implicit-function-declaration
+	-Werror=int-conversion -Werror=incompatible-pointer-types -Wno-missing-field-initializers -Wno-format-truncation],
 	[GREFFON_TRY_FLAG([flag], [WARN_CFLAGS])])
 AS_IF([test "x$enable_werror" = xyes], [WARN_CFLAGS="$WARN_CFLAGS -Werror"])
 

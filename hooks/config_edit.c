@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/io.h"
+#include "hooks/library.h"
 #include "host/host.h"
 #include "libocispec/oci.h"
 #include "sys/path.h"
