@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -357,10 +358,60 @@ static int graft_apply(struct hot *h, struct plan *p, int types, const struct gr
 	return r;
 }
 
+/* Whether target is not there and can't be made, as its file system is read-only. */
+static bool graft_lacks_place(int root, const char *target, struct arena *a)
+{
+	char *path = arena_strdup(a, target), *slash;
+	struct statvfs st;
+	autoclose int fd = path_open(root, path, O_PATH, NULL);
+
+	if (fd >= 0)
+		return false;
+	while (fd == -ENOENT && (slash = strrchr(path, '/')) != NULL) {
+		*slash = '\0';
+		fd = path_open(root, path, O_PATH | O_DIRECTORY, NULL);
+	}
+	return fd >= 0 && fstatvfs(fd, &st) == 0 && (st.f_flag & ST_RDONLY) != 0;
+}
+
+static void graft_unplan(struct plan *p, const char *target)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->mounts.n; i++)
+		if (strcmp(p->mounts.v[i].target, target) != 0)
+			p->mounts.v[kept++] = p->mounts.v[i];
+	p->mounts.n = kept;
+	for (size_t i = 0; i < kept; i++)
+		p->mounts.v[i].slot = (int16_t)(i + 1);
+}
+
+/* When a container is made its root becomes read-only last. Now programs and data of the host are
+ * left out that the image has no place for; nodes and libraries have folders of their own. */
+static void graft_leave_out(struct plan *p, struct graft_edits *more, int root, struct arena *a)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < more->mount.n; i++) {
+		const struct graft_edit_mount m = more->mount.v[i];
+
+		if (m.soname != NULL || !graft_lacks_place(root, m.target, a)) {
+			more->mount.v[kept++] = m;
+			continue;
+		}
+		graft_unplan(p, m.target);
+		graft_note_add(&more->note, a, m.domain, "HOT",
+			       "'%s' is left out: the container's root is read-only and has no "
+			       "such file to mount it on",
+			       m.target);
+	}
+	more->mount.n = kept;
+}
+
 static int hot_graft(struct hot *h, const struct cmd_list *list, struct err *e)
 {
 	struct arena *a = h->g->arena;
-	struct oci_map_entry *want;
+	struct oci_map_entry *want = NULL;
 	struct graft_edits *more;
 	struct plan p;
 	int types;
@@ -385,8 +436,10 @@ static int hot_graft(struct hot *h, const struct cmd_list *list, struct err *e)
 	const struct graft_edits *all = graft_together(&h->had, more, a);
 	struct plan_hot hot = {.holds = all, .more = more};
 	r = hot_plan(h, &hot, &p, &types, e);
-	if (r == 0)
+	if (r == 0) {
+		graft_leave_out(&p, more, root, a);
 		r = graft_notes_tell(more, e);
+	}
 	if (r == 0)
 		r = graft_apply(h, &p, types, all, e);
 	if (r == 0 && more->device.n > 0)

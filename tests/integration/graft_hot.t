@@ -226,6 +226,24 @@ volumes() {
 	ct_drop
 }
 
+# A root that is read-only from birth has no place for programs that the image lacks.
+readonly_root() {
+	local program=/usr/local/bin/nvidia-smi
+	mount -t tmpfs -o mode=755 driver /usr/local/bin && cp /bin/true $program
+	new_bundle "$deny" '.root.readonly = true'
+	image_libc
+	mkdir -p "$ROOTFS/etc" && : >"$ROOTFS/etc/ld.so.cache"
+	with_args /bin/sleep 600
+	ct_create && ct_start
+	ok "a read-only root without a place for a program" change --graft gpu=0
+	like "... which is said" "$(cat "$WORK/err")" "*'$program' is left out: the container's root is read-only*\[GRAFT-HOT]*"
+	is "... gets the device" "$(opens /dev/nvidia0 rw)" "/dev/nvidia0:rw=ENXIO"
+	is "... and the record is without it" "$(jq -c "[.files[]?.target | select(. == \"$program\")]" "$STATE/$ID/graft.json")" "[]"
+	ok "... and loses it" change --ungraft gpu
+	ct_drop
+	umount -l /usr/local/bin
+}
+
 # A container that has cgroups of its own, as an init in it makes them: version 1 does not pass on what it allows.
 nested() {
 	local dir
@@ -279,6 +297,7 @@ else
 	others
 	pretend_driver 2>"$WORK/driver.log"
 	volumes
+	readonly_root
 	nested
 	interrupted
 fi
