@@ -4,19 +4,17 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "sys/path.h"
+#include "sys/path_walk.h"
 
 #define LIBRARY_CACHE "/etc/ld.so.cache"
 #define LIBRARY_CACHE_MAX ((size_t)16 << 20)
 #define LIBRARY_FOLDERS_MAX 256 /* of one list: an image's may be of any length */
-#define LIBRARY_LINKS_MAX 40	/* as the kernel's own limit */
 #define LIBRARY_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
 int library_machine(void)
@@ -106,73 +104,12 @@ bool library_tree_read(const struct library_tree *t, const char *path, struct el
 	       out->machine == t->machine;
 }
 
-/* A path on its way to one without links. */
-struct library_walk {
-	char done[PATH_MAX]; /* has none */
-	char rest[PATH_MAX]; /* comes behind it */
-	unsigned int links;
-};
-
-static void library_walk_parent(struct library_walk *w)
-{
-	char *slash = strrchr(w->done, '/');
-
-	if (slash != NULL)
-		*slash = '\0';
-}
-
-/* The link fd stands for what its text says, with the rest behind. */
-static bool library_walk_link(struct library_walk *w, int fd, const char *rest)
-{
-	char text[PATH_MAX], whole[PATH_MAX];
-	ssize_t n = readlinkat(fd, "", text, sizeof(text));
-
-	if (n <= 0 || n == sizeof(text) || ++w->links > LIBRARY_LINKS_MAX)
-		return false;
-	text[n] = '\0';
-	if (snprintf(whole, sizeof(whole), "%s/%s", text, rest) >= (int)sizeof(whole))
-		return false;
-	memcpy(w->rest, whole, sizeof(whole));
-	if (text[0] == '/')
-		w->done[0] = '\0';
-	return true;
-}
-
-static bool library_walk_step(const struct library_tree *t, struct library_walk *w)
-{
-	const char *name = w->rest + strspn(w->rest, "/");
-	size_t n = strcspn(name, "/"), at = strlen(w->done);
-	const char *rest = name + n;
-	struct stat st;
-
-	if (n == 2 && name[0] == '.' && name[1] == '.') {
-		library_walk_parent(w);
-	} else if (n != 1 || name[0] != '.') {
-		if (snprintf(w->done + at, sizeof(w->done) - at, "/%.*s", (int)n, name) >=
-		    (int)(sizeof(w->done) - at))
-			return false;
-		autoclose int fd = library_tree_fd(t, w->done, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		if (fd < 0 || fstat(fd, &st) < 0)
-			return false;
-		if (S_ISLNK(st.st_mode)) {
-			w->done[at] = '\0';
-			return library_walk_link(w, fd, rest);
-		}
-	}
-	memmove(w->rest, rest, strlen(rest) + 1);
-	return true;
-}
-
 const char *library_tree_real(const struct library_tree *t, const char *path)
 {
-	struct library_walk w = {0};
+	char real[PATH_MAX];
+	autoclose int fd = path_walk_real(t->root, path, real);
 
-	if (snprintf(w.rest, sizeof(w.rest), "%s", path) >= (int)sizeof(w.rest))
-		return NULL;
-	while (w.rest[strspn(w.rest, "/")] != '\0')
-		if (!library_walk_step(t, &w))
-			return NULL;
-	return w.done[0] != '\0' ? arena_strdup(t->a, w.done) : "/";
+	return fd < 0 ? NULL : arena_strdup(t->a, real);
 }
 
 /* The folders that a loader looks through without being told, and those of distributions'

@@ -52,8 +52,8 @@ int library_tree_fd(const struct library_tree *t, const char *path, int flags);
 /* Whether path is ELF of the tree's kind; it is read then. */
 bool library_tree_read(const struct library_tree *t, const char *path, struct elf *out);
 
-/* What path leads to, with no link in it: a path from the root again. NULL: it leads nowhere, or in
- * a circle. */
+/* What path leads to in the tree itself, binds left out, with no link in it: a path from the root
+ * again. NULL: it leads nowhere, or in a circle. */
 const char *library_tree_real(const struct library_tree *t, const char *path);
 
 /* As the loader finds a name without further hints: its cache, then the usual folders. The path in

@@ -271,7 +271,7 @@ static void request_env_switches(struct request_reader *q)
 		if (value == NULL || strcmp(value, "enabled") != 0 || w->value != NULL)
 			continue;
 		request_env_want(q, switches[i].domain, switches[i].name, switches[i].value);
-		w->optional = true;
+		w->optional = w->value != NULL;
 	}
 }
 

@@ -13,16 +13,21 @@
 #include "sys/path.h"
 #include "sys/sys.h"
 
+static void hotmount_slots(struct birth *b)
+{
+	b->slots.n = b->p->mounts.n + 1;
+	b->slots.fd = arena_array(b->a, b->slots.n, sizeof(*b->slots.fd));
+	for (size_t i = 0; i < b->slots.n; i++)
+		b->slots.fd[i] = FD_NONE;
+}
+
 /* World: the runtime. Sources that only it can open, as detached mounts; the container attaches
  * them. */
 static int hotmount_open(struct birth *b, struct err *e)
 {
 	const struct plan *p = b->p;
 
-	b->slots.n = p->mounts.n + 1;
-	b->slots.fd = arena_array(b->a, b->slots.n, sizeof(*b->slots.fd));
-	for (size_t i = 0; i < b->slots.n; i++)
-		b->slots.fd[i] = FD_NONE;
+	hotmount_slots(b);
 	for (size_t i = 0; i < p->mounts.n; i++) {
 		const struct plan_mount *m = &p->mounts.v[i];
 		bool later = false;
@@ -49,10 +54,7 @@ static void hotmount_know(struct birth *b)
 {
 	const struct plan *p = b->p;
 
-	b->slots.n = p->mounts.n + 1;
-	b->slots.fd = arena_array(b->a, b->slots.n, sizeof(*b->slots.fd));
-	for (size_t i = 0; i < b->slots.n; i++)
-		b->slots.fd[i] = FD_NONE;
+	hotmount_slots(b);
 	for (size_t i = 0; i < p->mounts.n; i++) {
 		const struct plan_mount *m = &p->mounts.v[i];
 

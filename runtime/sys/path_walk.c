@@ -20,6 +20,7 @@ struct walk {
 	size_t depth;
 	int links;
 	char rest[2 * PATH_MAX]; /* what is still to be walked */
+	char *at;		 /* PATH_MAX: the way from root, without links; NULL: not asked */
 };
 
 static void walk_done(struct walk *w)
@@ -31,6 +32,26 @@ static void walk_done(struct walk *w)
 static int walk_top(const struct walk *w)
 {
 	return w->depth == 0 ? w->root : w->stack[w->depth - 1];
+}
+
+static int walk_down(const struct walk *w, const char *name)
+{
+	size_t n = w->at == NULL ? 0 : strlen(w->at);
+
+	return w->at != NULL &&
+			       snprintf(w->at + n, PATH_MAX - n, "/%s", name) >= (int)(PATH_MAX - n)
+		       ? -ENAMETOOLONG
+		       : 0;
+}
+
+static void walk_up(struct walk *w)
+{
+	char *slash = w->at == NULL ? NULL : strrchr(w->at, '/');
+
+	if (w->depth > 0)
+		fd_done(&w->stack[--w->depth]);
+	if (slash != NULL)
+		*slash = '\0';
 }
 
 /* Takes the next component off rest into name. False: none is left. */
@@ -65,6 +86,8 @@ static int walk_link(struct walk *w, int link)
 	text[n] = '\0';
 	if (text[0] == '/')
 		walk_done(w);
+	if (text[0] == '/' && w->at != NULL)
+		w->at[0] = '\0';
 	int len = snprintf(joined, sizeof(joined), "%s/%s", text, w->rest);
 	if (len < 0 || (size_t)len >= sizeof(joined))
 		return -ENAMETOOLONG;
@@ -89,6 +112,8 @@ static int walk_step(struct walk *w, const char *name, int flags, int *out_fd)
 		return walk_link(w, fd);
 	if (!S_ISDIR(st.st_mode) && (!last || slash))
 		return -ENOTDIR;
+	if (walk_down(w, name) < 0)
+		return -ENAMETOOLONG;
 	if (!last || S_ISDIR(st.st_mode)) {
 		if (w->depth == WALK_DEPTH)
 			return -ENAMETOOLONG;
@@ -99,9 +124,9 @@ static int walk_step(struct walk *w, const char *name, int flags, int *out_fd)
 	return *out_fd < 0 ? -errno : 1;
 }
 
-int path_walk(int root, const char *path, int flags)
+static int walk_all(int root, const char *path, int flags, char *at)
 {
-	__attribute__((cleanup(walk_done))) struct walk w = {.root = root};
+	__attribute__((cleanup(walk_done))) struct walk w = {.root = root, .at = at};
 	char name[NAME_MAX + 1];
 	int r = 0, fd = -ENOENT;
 
@@ -114,8 +139,7 @@ int path_walk(int root, const char *path, int flags)
 		if (strcmp(name, ".") == 0)
 			continue;
 		if (strcmp(name, "..") == 0) {
-			if (w.depth > 0)
-				fd_done(&w.stack[--w.depth]);
+			walk_up(&w);
 			continue;
 		}
 		r = walk_step(&w, name, flags, &fd);
@@ -126,4 +150,19 @@ int path_walk(int root, const char *path, int flags)
 		return r;
 	fd = openat(walk_top(&w), ".", (flags & ~O_NOFOLLOW) | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+int path_walk(int root, const char *path, int flags)
+{
+	return walk_all(root, path, flags, NULL);
+}
+
+int path_walk_real(int root, const char *path, char out[static PATH_MAX])
+{
+	out[0] = '\0';
+	int fd = walk_all(root, path, O_PATH, out);
+
+	if (fd >= 0 && out[0] == '\0')
+		memcpy(out, "/", 2);
+	return fd;
 }

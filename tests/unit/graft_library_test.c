@@ -205,11 +205,14 @@ Test(graft_library, links_of_the_host_stay_below_its_root, .timeout = 20)
 	fixture_link(&x.f, "lib", "usr/lib");
 	fixture_link(&x.f, "above", "../../../lib/a");
 	fixture_link(&x.f, "loop", "loop");
-	fixture_link(&x.f, "usr/again", "../above/");
+	fixture_link(&x.f, "usr/again", "../above");
+	fixture_link(&x.f, "usr/folder", "../above/"); /* which a file is not */
 	cr_assert_str_eq(library_tree_real(&t, "/lib/./a"), "/usr/lib/a");
 	cr_assert_str_eq(library_tree_real(&t, "/above"), "/usr/lib/a");
 	cr_assert_str_eq(library_tree_real(&t, "/lib/../again"), "/usr/lib/a");
 	cr_assert_str_eq(library_tree_real(&t, "/.."), "/");
+	cr_assert_str_eq(library_tree_real(&t, "/lib/../../usr/.."), "/");
+	cr_assert_null(library_tree_real(&t, "/usr/folder"));
 	cr_assert_null(library_tree_real(&t, "/loop"));
 	cr_assert_null(library_tree_real(&t, "/lib/none"));
 	fixture_done(&x.f);

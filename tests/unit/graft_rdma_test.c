@@ -3,6 +3,12 @@
 
 #define CARD "sys/devices/pci0000:15/0000:15:01.0"
 
+static void node(struct graft_fixture *f)
+{
+	fixture_new(f);
+	fixture_file(f, "proc/devices", "Character devices:\n231 infiniband_verbs\n");
+}
+
 /* A uverbs of a folder, and the RDMA device that it says it is of. */
 static void uverbs(struct graft_fixture *f, const char *folder, unsigned int n, const char *ibdev)
 {
@@ -77,8 +83,7 @@ Test(graft_rdma, a_name_of_another_network_namespace)
 {
 	struct graft_fixture f;
 
-	fixture_new(&f);
-	fixture_file(&f, "proc/devices", "Character devices:\n231 infiniband_verbs\n");
+	node(&f);
 	fixture_file(&f, "nodes.tsv",
 		     "/dev/infiniband/uverbs0\tc\t231\t192\t0666\t0\t0\n"
 		     "/dev/infiniband/uverbs1\tc\t231\t193\t0666\t0\t0\n"
@@ -109,8 +114,7 @@ Test(graft_rdma, functions_are_counted_and_not_their_parts)
 {
 	struct graft_fixture f;
 
-	fixture_new(&f);
-	fixture_file(&f, "proc/devices", "Character devices:\n231 infiniband_verbs\n");
+	node(&f);
 	function(&f, CARD "/0000:16:00.0", "mlx5_core");
 	function(&f, CARD "/0000:16:00.1", "mlx5_core");
 	uverbs(&f, CARD "/0000:16:00.0", 0, "mlx5_0");
@@ -135,8 +139,7 @@ Test(graft_rdma, several_devices_of_one_folder)
 {
 	struct graft_fixture f;
 
-	fixture_new(&f);
-	fixture_file(&f, "proc/devices", "Character devices:\n231 infiniband_verbs\n");
+	node(&f);
 	for (unsigned int i = 0; i < 2; i++) {
 		const char *name = arena_printf(&f.arena, "rxe%u", i);
 		uverbs(&f, "sys/devices/virtual", i, name);
@@ -153,8 +156,7 @@ Test(graft_rdma, a_port_without_a_state)
 {
 	struct graft_fixture f;
 
-	fixture_new(&f);
-	fixture_file(&f, "proc/devices", "Character devices:\n231 infiniband_verbs\n");
+	node(&f);
 	uverbs(&f, CARD "/0000:16:00.0", 0, "mlx4_0");
 	fixture_file(&f, CARD "/0000:16:00.0/infiniband/mlx4_0/ports/1/link_layer", "Ethernet\n");
 	fixture_file(&f, CARD "/0000:16:00.0/infiniband/mlx4_0/ports/2/state", "4: ACTIVE\n");

@@ -141,6 +141,10 @@ Test(graft_request, the_environment_switches_on_what_is_there)
 	fixture_done(&f);
 	refused("{\"version\":1,\"enable\":[\"gds\"]}", ANNOTATION("gds", "true"), ENODEV,
 		"nvidia-fs");
+	/* who is not heard makes nothing optional that the policy wants for all */
+	refused("{\"version\":1,\"enable\":[\"gpu\"],\"env\":\"accept\",\"always\":{\"gds\":"
+		"\"true\"}}",
+		gds, EACCES, "does not enable it");
 }
 
 /* An entry of a device's own goes before a pattern, wherever it stands. */
@@ -324,6 +328,17 @@ Test(graft_request, memlock)
 	refused(ENABLE "}", ANNOTATION("memlock", "1 GiB"), EINVAL, "number of bytes");
 }
 
+/* The first GPU is cut into one instance. */
+static void instance(struct graft_fixture *f)
+{
+	fixture_file(f, "proc/devices",
+		     "Character devices:\n195 nvidia\n237 nvidia-caps\n510 nvidia-uvm\n");
+	fixture_file(f, "proc/driver/nvidia/capabilities/gpu0/mig/gi7/access",
+		     "DeviceFileMinor: 66\n");
+	fixture_file(f, "proc/driver/nvidia/capabilities/gpu0/mig/gi7/ci1/access",
+		     "DeviceFileMinor: 67\n");
+}
+
 /* Every name of a GPU or an instance that a file of the node tells. */
 Test(graft_request, uuids)
 {
@@ -334,12 +349,7 @@ Test(graft_request, uuids)
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		node(&f, ENABLE "}");
-		fixture_file(&f, "proc/devices",
-			     "Character devices:\n195 nvidia\n237 nvidia-caps\n510 nvidia-uvm\n");
-		fixture_file(&f, "proc/driver/nvidia/capabilities/gpu0/mig/gi7/access",
-			     "DeviceFileMinor: 66\n");
-		fixture_file(&f, "proc/driver/nvidia/capabilities/gpu0/mig/gi7/ci1/access",
-			     "DeviceFileMinor: 67\n");
+		instance(&f);
 		cr_assert_eq(
 			fixture_plan(&f, arena_printf(&f.arena, ANNOTATION("gpu", "%s"), names[i])),
 			0, "%s", f.e.text);
@@ -348,12 +358,7 @@ Test(graft_request, uuids)
 	}
 	/* of GPUs that may not be had as a whole the instances that may */
 	node(&f, ENABLE ",\"devices\":{\"gpu\":{\"allow\":[\"gpu0/*\"]}}}");
-	fixture_file(&f, "proc/devices",
-		     "Character devices:\n195 nvidia\n237 nvidia-caps\n510 nvidia-uvm\n");
-	fixture_file(&f, "proc/driver/nvidia/capabilities/gpu0/mig/gi7/access",
-		     "DeviceFileMinor: 66\n");
-	fixture_file(&f, "proc/driver/nvidia/capabilities/gpu0/mig/gi7/ci1/access",
-		     "DeviceFileMinor: 67\n");
+	instance(&f);
 	cr_assert_eq(fixture_plan(&f, ANNOTATION("gpu", "all")), 0, "%s", f.e.text);
 	cr_assert_str_eq(fixture_devices(&f), gpus);
 	fixture_done(&f);
